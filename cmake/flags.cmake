@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+# The language, the warnings and what each kind of build adds.  Everything in the tree is built
+# with the same flags; only the system's own names (_GNU_SOURCE) are handed out per folder.
+
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_CXX_STANDARD 17)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+# No NDEBUG: checks stay on in every build.  WI_DEBUG adds the slow ones.
+foreach(lang C CXX)
+  set(CMAKE_${lang}_FLAGS_RELEASE "-O2 -g")
+  set(CMAKE_${lang}_FLAGS_DEBUG "-O0 -g")
+  set(CMAKE_${lang}_FLAGS_SANITIZE "-O1 -g")
+endforeach()
+add_compile_definitions($<$<NOT:$<CONFIG:Release>>:WI_DEBUG=1>)
+
+add_compile_options(-Wall -Wextra -Wconversion -Wshadow -Werror -fno-omit-frame-pointer)
+# Calls between our own files need no detour through the table that lets a program replace them.
+add_compile_options(-fno-semantic-interposition)
+# A thread-local is reached with one instruction and never through a call that could be cached.
+add_compile_options(-ftls-model=initial-exec)
+
+if(WEIR_SANITIZE)
+  add_compile_options(-fsanitize=${WEIR_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${WEIR_SANITIZE})
+endif()
+
+find_package(Threads REQUIRED)
+
+# What the system offers beyond the C standard goes to src/os and to the programs outside src/ (but
+# not the tool).  A file may also ask for it itself, in these words: `#define _GNU_SOURCE 1`.
+set(weir_system_names -D_GNU_SOURCE)

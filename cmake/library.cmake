@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+# libweir.a, libweir.so.0 and libweir_sim.a from the same objects, and the fault helper.
+#
+#   src/**             every library, except the folders named below
+#   src/os/linux/      libweir; also libweir_sim, except files that os/sim has under the same name
+#   src/os/sim/        libweir_sim
+#   src/os/fault/      weir_fault: makes the n-th call of an os contract fail; tests only
+#   src/arch/<cpu>/    the folder of the CPU that is built for
+
+file(GLOB_RECURSE weir_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/*.c)
+list(FILTER weir_sources EXCLUDE REGEX "/src/(os|arch)/[^/]+/")
+file(GLOB_RECURSE arch_sources CONFIGURE_DEPENDS
+  ${PROJECT_SOURCE_DIR}/src/arch/${CMAKE_SYSTEM_PROCESSOR}/*.c
+  ${PROJECT_SOURCE_DIR}/src/arch/${CMAKE_SYSTEM_PROCESSOR}/*.S)
+file(GLOB linux_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/os/linux/*.c)
+file(GLOB sim_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/os/sim/*.c)
+file(GLOB fault_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/os/fault/*.c)
+
+set(shared_sources ${weir_sources} ${arch_sources})
+set(replaced_sources "")
+foreach(source IN LISTS linux_sources)
+  get_filename_component(name ${source} NAME)
+  if("${PROJECT_SOURCE_DIR}/src/os/sim/${name}" IN_LIST sim_sources)
+    list(APPEND replaced_sources ${source})
+  else()
+    list(APPEND shared_sources ${source})
+  endif()
+endforeach()
+
+# Only the folder that is the door to the system sees the system's own names.
+set(os_sources ${shared_sources} ${replaced_sources} ${sim_sources} ${fault_sources})
+list(FILTER os_sources INCLUDE REGEX "/src/os/")
+if(os_sources)
+  set_source_files_properties(${os_sources} PROPERTIES COMPILE_OPTIONS "${weir_system_names}")
+endif()
+
+function(weir_objects name)
+  add_library(${name} OBJECT ${ARGN})
+  target_include_directories(${name} PRIVATE
+    ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+endfunction()
+
+function(weir_library name)
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}/include)
+  target_link_libraries(${name} PUBLIC Threads::Threads)
+  set_target_properties(${name} PROPERTIES LINKER_LANGUAGE C)
+endfunction()
+
+weir_objects(weir_shared_objects ${shared_sources})
+set(weir_only_objects $<TARGET_OBJECTS:weir_shared_objects>)
+set(sim_only_objects $<TARGET_OBJECTS:weir_shared_objects>)
+if(replaced_sources)
+  weir_objects(weir_replaced_objects ${replaced_sources})
+  list(APPEND weir_only_objects $<TARGET_OBJECTS:weir_replaced_objects>)
+endif()
+if(sim_sources)
+  weir_objects(weir_sim_objects ${sim_sources})
+  list(APPEND sim_only_objects $<TARGET_OBJECTS:weir_sim_objects>)
+endif()
+
+add_library(weir STATIC ${weir_only_objects})
+weir_library(weir)
+
+add_library(weir_shared SHARED ${weir_only_objects})
+weir_library(weir_shared)
+set_target_properties(weir_shared PROPERTIES
+  OUTPUT_NAME weir
+  VERSION 0
+  SOVERSION 0
+  LINK_DEPENDS ${PROJECT_SOURCE_DIR}/weir.map)
+target_link_options(weir_shared PRIVATE
+  -Wl,--version-script=${PROJECT_SOURCE_DIR}/weir.map -Wl,-z,relro,-z,now)
+if(NOT WEIR_SANITIZE)
+  target_link_options(weir_shared PRIVATE -Wl,-z,defs)
+endif()
+
+add_library(weir_sim STATIC ${sim_only_objects})
+weir_library(weir_sim)
+
+# os/fault/wrapped.txt names the contract functions that a __wrap_ function stands in front of.
+if(fault_sources)
+  add_library(weir_fault STATIC ${fault_sources})
+  target_include_directories(weir_fault PUBLIC ${PROJECT_SOURCE_DIR}/src)
+  weir_library(weir_fault)
+  set(wrapped_file ${PROJECT_SOURCE_DIR}/src/os/fault/wrapped.txt)
+  if(EXISTS ${wrapped_file})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${wrapped_file})
+    file(STRINGS ${wrapped_file} wrapped_names REGEX "^[a-z_][a-z0-9_]*")
+    foreach(symbol IN LISTS wrapped_names)
+      string(STRIP ${symbol} symbol)
+      target_link_options(weir_fault INTERFACE -Wl,--wrap=${symbol})
+    endforeach()
+  endif()
+endif()
+
+include(GNUInstallDirs)
+install(TARGETS weir weir_shared
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/weir DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})

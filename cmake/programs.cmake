@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+# The tool, the examples and the benchmark programs.  Each lands in the build folder under the
+# path it has in the tree (example/article/go.c -> example/article/go); the tool is `weir` itself.
+
+# Everything that a user runs, without the tests: what `make demo` builds.
+add_custom_target(programs)
+add_dependencies(programs weir weir_shared)
+
+file(GLOB tool_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cmd/weir/*.c)
+if(tool_sources)
+  add_executable(weir_tool ${tool_sources})
+  set_target_properties(weir_tool PROPERTIES
+    OUTPUT_NAME weir RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+  # base and http are plain functions of the static library, hidden from everybody else.
+  target_include_directories(weir_tool PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(weir_tool PRIVATE weir m)
+  add_dependencies(programs weir_tool)
+  install(TARGETS weir_tool RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+
+file(GLOB single_programs CONFIGURE_DEPENDS
+  ${PROJECT_SOURCE_DIR}/example/*.c
+  ${PROJECT_SOURCE_DIR}/example/article/*.c
+  ${PROJECT_SOURCE_DIR}/bench/*.c)
+foreach(source IN LISTS single_programs)
+  file(RELATIVE_PATH path ${PROJECT_SOURCE_DIR} ${source})
+  get_filename_component(folder ${path} DIRECTORY)
+  get_filename_component(name ${path} NAME_WE)
+  string(REPLACE "/" "-" target "${folder}/${name}")
+  add_executable(${target} ${source})
+  set_target_properties(${target} PROPERTIES
+    OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/${folder})
+  target_compile_options(${target} PRIVATE ${weir_system_names})
+  target_link_libraries(${target} PRIVATE weir m)
+  add_dependencies(programs ${target})
+endforeach()
+
+# An example of several files, or one that needs somebody else's library, has a folder with a
+# CMakeLists.txt of its own.  A line "# needs: HEADER LIBRARY" there leaves it out, with a word,
+# on a machine that lacks them.
+file(GLOB example_projects CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/example/*/CMakeLists.txt)
+get_directory_property(own_options COMPILE_OPTIONS)
+add_compile_options(${weir_system_names})
+foreach(project_file IN LISTS example_projects)
+  get_filename_component(folder ${project_file} DIRECTORY)
+  get_filename_component(name ${folder} NAME)
+  file(STRINGS ${project_file} needs REGEX "^# needs: ")
+  if(needs MATCHES "^# needs: ([^ ]+) ([^ ]+)")
+    set(header ${CMAKE_MATCH_1})
+    set(library ${CMAKE_MATCH_2})
+    find_path(WEIR_${library}_INCLUDE ${header})
+    find_library(WEIR_${library}_LIBRARY ${library})
+    if(NOT WEIR_${library}_INCLUDE OR NOT WEIR_${library}_LIBRARY)
+      message(STATUS "example/${name} is left out: ${header} or lib${library} not found")
+      continue()
+    endif()
+  endif()
+  add_subdirectory(${folder} ${PROJECT_BINARY_DIR}/example/${name})
+endforeach()
+set_directory_properties(PROPERTIES COMPILE_OPTIONS "${own_options}")
