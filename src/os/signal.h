@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WI_OS_SIGNAL_H
+#define WI_OS_SIGNAL_H
+
+/* Contract: signals as descriptors, and faults. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "weir/err.h"
+
+/* The signals that weir names; values are the system's. */
+extern const int wi_signal_term;
+extern const int wi_signal_int;
+extern const int wi_signal_quit;
+extern const int wi_signal_hup;
+extern const int wi_signal_kill;
+extern const int wi_signal_abort;
+extern const int wi_signal_child;
+extern const int wi_signal_user1;
+extern const int wi_signal_stop;
+extern const int wi_signal_continue;
+
+/* "SIGTERM" and so on; "signal N" for others up to 64, else "signal ?". The text is static. */
+const char *wi_signal_name(int signal);
+
+/* Blocks the given signals (zero-ended list) in the calling thread, and so in threads it starts,
+ * and opens a non-blocking descriptor that becomes readable when one is pending. */
+WEIR_CHECK int wi_signal_open(const int *signals);
+
+/* Takes one pending signal: its number, or WEIR_EAGAIN. */
+WEIR_CHECK int wi_signal_take(int fd);
+
+/* Default dispositions and an empty mask: what every child process begins with. */
+void wi_signal_reset(void);
+
+/* Blocks every signal but synchronous faults in the calling thread. */
+void wi_signal_block_all(void);
+
+/* Ignores SIGPIPE for the process; only weir_main does this. */
+void wi_signal_ignore_pipe(void);
+
+/* Calls `report(address)` on the thread's alternate stack when an access faults (SIGSEGV,
+ * SIGBUS), then hands on to the handler that was there before, or lets the process die of the
+ * signal.  `report` is async-signal-safe.  Installing twice is harmless. */
+WEIR_CHECK int wi_signal_on_fault(void (*report)(const void *address));
+
+/* Writes text to standard error: the one output that a signal handler may make. */
+void wi_signal_write(const char *text);
+
+#endif

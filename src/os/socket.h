@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WI_OS_SOCKET_H
+#define WI_OS_SOCKET_H
+
+/* Contract: stream sockets, non-blocking and close-on-exec from birth.  Never raises SIGPIPE. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "weir/err.h"
+
+/* An address of any family that weir speaks; the bytes are the system's own form. */
+struct wi_addr {
+    uint32_t bytes; /* how much of data counts; 0: none */
+    _Alignas(8) uint8_t data[128];
+};
+
+enum {
+    WI_ADDR_TEXT_BYTES = 160
+}; /* enough for wi_addr_format() of any address */
+
+/* Parses "1.2.3.4:80", "[::1]:80", "*:80" and ":80" (IPv6 any, both families; IPv4 any where
+ * there is no IPv6), "unix:PATH" and "unix:@NAME" (abstract).  No name service: "localhost:80" is
+ * 127.0.0.1.  0 or WEIR_EINVAL; *reason says what is wrong with the text. */
+WEIR_CHECK int wi_addr_parse(const char *text, struct wi_addr *out, const char **reason);
+
+/* Writes the address in the form that wi_addr_parse() reads; always ends with NUL. */
+void wi_addr_format(const struct wi_addr *addr, char *text, size_t text_bytes);
+
+bool wi_addr_is_unix(const struct wi_addr *addr);
+bool wi_addr_is_abstract(const struct wi_addr *addr);
+
+/* Opens a listener: SO_REUSEADDR, for IPv6 any also IPv4.  A unix PATH that nobody listens on any
+ * more is replaced, one that is in use gives WEIR_EADDRINUSE.  The descriptor or a code. */
+WEIR_CHECK int wi_socket_listen(const struct wi_addr *addr, int backlog);
+
+/* Takes one connection (TCP_NODELAY set, inherited from wi_socket_listen()).  `peer` may be NULL.
+ * The descriptor or a code: WEIR_EAGAIN none waits, WEIR_ECONNABORTED (that one is lost: try on),
+ * WEIR_EMFILE, WEIR_ENFILE, WEIR_ENOBUFS, WEIR_ENOMEM. */
+WEIR_CHECK int wi_socket_accept(int fd, struct wi_addr *peer);
+
+/* Starts to connect.  The descriptor; *pending says that it becomes writable when done, and
+ * wi_socket_error() tells how. */
+WEIR_CHECK int wi_socket_connect(const struct wi_addr *addr, bool *pending);
+
+/* Two connected stream sockets. */
+WEIR_CHECK int wi_socket_pair(int fds[2]);
+
+/* The pending error of a socket as a code, 0 if none. */
+int wi_socket_error(int fd);
+
+/* Bytes moved, 0 at the end of the stream, or a code (WEIR_EAGAIN: not ready). */
+WEIR_CHECK int64_t wi_socket_read(int fd, void *data, size_t bytes);
+WEIR_CHECK int64_t wi_socket_write(int fd, const void *data, size_t bytes);
+
+struct wi_slice {
+    const void *data;
+    size_t bytes;
+};
+
+/* Gathers up to WI_SLICES_MAX slices; as wi_socket_write().  `more` hints that more follows. */
+enum {
+    WI_SLICES_MAX = 16
+};
+WEIR_CHECK int64_t wi_socket_write_slices(int fd, const struct wi_slice *slices, int count,
+                                          bool more);
+
+/* Closes the sending side: the peer reads the end of the stream. */
+int wi_socket_finish(int fd);
+
+/* Closes so that the peer sees a reset (SO_LINGER 0). */
+void wi_socket_abort(int fd);
+
+/* The address a socket is bound to. */
+WEIR_CHECK int wi_socket_local(int fd, struct wi_addr *out);
+
+/* Keeps new connections from starting on a TCP listener, for every process that shares it, while
+ * those already under way can still be accepted: before it is closed for good.  0, or
+ * WEIR_ENOTSUP where the system has no such filter (then close right after the last accept). */
+int wi_socket_listener_quiesce(int fd);
+
+void wi_socket_close(int fd);
+
+#endif
