@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/* A tree of segments in an array.
+ *
+ * Matching walks down segment by segment and tries the kinds of children in order; it returns
+ * upwards only when a deeper segment does not fit.  A node stands at one depth, so it is visited
+ * at most once per match, and the depth is bounded by the deepest pattern.
+ *
+ * Invariants: index 0 is the root and no child; a path of patterns ends at one node, so equal
+ * patterns meet there; parameter names belong to the route, not to the node.
+ * Threads: written at start by one thread, then constant.
+ * Source: own. */
+#include "http/route.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "http/uri.h"
+
+enum kind {
+    LITERAL,
+    PARAM,
+    REST
+};
+
+void wi_http_router_init(struct wi_http_router *router, struct wi_http_route *routes,
+                         uint16_t route_cap, struct wi_http_route_node *nodes, uint16_t node_cap)
+{
+    wi_bug_unless(node_cap > 0);
+    *router = (struct wi_http_router){
+        .routes = routes,
+        .nodes = nodes,
+        .route_cap = route_cap,
+        .node_cap = node_cap,
+        .node_count = 1,
+    };
+    nodes[0] = (struct wi_http_route_node){ 0 };
+}
+
+/* The end of the segment that begins at pos. */
+static size_t segment_end(const char *text, size_t pos, size_t len)
+{
+    const char *slash = memchr(text + pos, '/', len - pos);
+    return slash != NULL ? (size_t)(slash - text) : len;
+}
+
+static enum kind segment_kind(const char *segment, size_t len)
+{
+    if (len > 0 && segment[0] == ':')
+        return PARAM;
+    return len > 0 && segment[0] == '*' ? REST : LITERAL;
+}
+
+/* The number of parameters of a pattern, or WEIR_EINVAL. */
+static int pattern_check(const char *pattern, size_t len)
+{
+    int params = 0;
+    if (len == 0 || len > UINT16_MAX || pattern[0] != '/' || memchr(pattern, '%', len) != NULL)
+        return WEIR_EINVAL;
+    for (size_t pos = 1; pos <= len;) {
+        const size_t end = segment_end(pattern, pos, len);
+        const enum kind kind = segment_kind(pattern + pos, end - pos);
+        if (kind != LITERAL) {
+            params++;
+            if (end - pos == 1 || (kind == REST && end < len))
+                return WEIR_EINVAL;
+        }
+        pos = end + 1;
+    }
+    return params <= WI_HTTP_PARAMS_MAX ? params : WEIR_EINVAL;
+}
+
+static uint16_t literal_find(const struct wi_http_router *router, uint16_t parent,
+                             const char *segment, size_t len)
+{
+    uint16_t child = router->nodes[parent].literal;
+    while (child != 0) {
+        const struct wi_http_route_node *node = &router->nodes[child];
+        if (node->text_len == len && memcmp(node->text, segment, len) == 0)
+            break;
+        child = node->next;
+    }
+    return child;
+}
+
+/* The child for this segment of a pattern, made if it is not there; 0 when there is no room. */
+static uint16_t child_get(struct wi_http_router *router, uint16_t parent, const char *segment,
+                          size_t len)
+{
+    struct wi_http_route_node *node = &router->nodes[parent];
+    const enum kind kind = segment_kind(segment, len);
+    uint16_t *link = kind == PARAM ? &node->param : &node->rest;
+    const uint16_t found = kind == LITERAL ? literal_find(router, parent, segment, len) : *link;
+    if (found != 0 || router->node_count == router->node_cap)
+        return found;
+
+    const uint16_t made = router->node_count++;
+    router->nodes[made] = (struct wi_http_route_node){ .text = segment, .text_len = (uint16_t)len };
+    if (kind == LITERAL) {
+        router->nodes[made].next = node->literal;
+        link = &node->literal;
+    }
+    *link = made;
+    return made;
+}
+
+int wi_http_router_add(struct wi_http_router *router, const char *method, const char *pattern,
+                       void *user)
+{
+    const size_t len = strlen(pattern);
+    const int params = pattern_check(pattern, len);
+    const unsigned number = wi_http_method_of(method, strlen(method));
+    if (params < 0 || (number == WI_HTTP_METHOD_OTHER && strcmp(method, "*") != 0))
+        return WEIR_EINVAL;
+    if (router->route_count == router->route_cap)
+        return WEIR_EOVERFLOW;
+
+    /* Nodes that are made before the room runs out stay: they lead to no route and match
+     * nothing. */
+    uint16_t node = 0;
+    for (size_t pos = 1; pos <= len;) {
+        const size_t end = segment_end(pattern, pos, len);
+        node = child_get(router, node, pattern + pos, end - pos);
+        if (node == 0)
+            return WEIR_EOVERFLOW;
+        pos = end + 1;
+    }
+    if (router->nodes[node].route[number] != 0)
+        return WEIR_EEXIST;
+    router->routes[router->route_count++] = (struct wi_http_route){
+        .pattern = pattern,
+        .user = user,
+        .node = node,
+        .method = (uint8_t)number,
+        .param_count = (uint8_t)params,
+    };
+    router->nodes[node].route[number] = router->route_count;
+    return 0;
+}
+
+/* Whether the escaped segment of a path decodes to the text. */
+static bool segment_is(const char *segment, size_t len, const struct wi_http_route_node *node)
+{
+    if (memchr(segment, '%', len) == NULL)
+        return len == node->text_len && memcmp(segment, node->text, len) == 0;
+    size_t at = 0;
+    for (size_t i = 0; i < len; at++) {
+        char decoded = segment[i];
+        size_t step = 1;
+        if (decoded == '%') {
+            step = 3;
+            if (len - i < 3 || wi_http_percent_decode(segment + i, 3, false, &decoded, 1) != 1)
+                return false;
+        }
+        if (at == node->text_len || decoded != node->text[at])
+            return false;
+        i += step;
+    }
+    return at == node->text_len;
+}
+
+/* One match in progress: where the parameters on the way down were found. */
+struct walk {
+    const struct wi_http_router *router;
+    const char *path;
+    size_t len;
+    unsigned method;
+    uint16_t allow;
+    uint16_t depth; /* values in use */
+    struct wi_http_slice values[WI_HTTP_PARAMS_MAX];
+};
+
+/* The route of the node for the method: its own, GET's for HEAD, or any's.  0 for none. */
+static uint16_t node_route(struct walk *walk, uint16_t index)
+{
+    const uint16_t *route = walk->router->nodes[index].route;
+    if (route[walk->method] != 0)
+        return route[walk->method];
+    if (walk->method == WI_HTTP_HEAD && route[WI_HTTP_GET] != 0)
+        return route[WI_HTTP_GET];
+    if (route[WI_HTTP_METHOD_OTHER] != 0)
+        return route[WI_HTTP_METHOD_OTHER];
+    for (unsigned i = 0; i < WI_HTTP_METHOD_OTHER; i++) {
+        if (route[i] != 0)
+            walk->allow |= (uint16_t)(1u << i);
+    }
+    return 0;
+}
+
+/* The route for the path from pos on, below the node; 0 for none.  pos is the start of a
+ * segment, or len + 1 behind the last one. */
+static uint16_t descend(struct walk *walk, uint16_t index, size_t pos)
+{
+    if (pos > walk->len)
+        return node_route(walk, index);
+    const struct wi_http_route_node *node = &walk->router->nodes[index];
+    const char *segment = walk->path + pos;
+    const size_t end = segment_end(walk->path, pos, walk->len);
+
+    for (uint16_t child = node->literal; child != 0; child = walk->router->nodes[child].next) {
+        if (!segment_is(segment, end - pos, &walk->router->nodes[child]))
+            continue;
+        const uint16_t route = descend(walk, child, end + 1);
+        if (route != 0)
+            return route;
+        break;
+    }
+    if (node->param != 0 && end > pos) {
+        walk->values[walk->depth++] =
+            (struct wi_http_slice){ (uint16_t)pos, (uint16_t)(end - pos) };
+        const uint16_t route = descend(walk, node->param, end + 1);
+        if (route != 0)
+            return route;
+        walk->depth--;
+    }
+    if (node->rest == 0)
+        return 0;
+    walk->values[walk->depth++] =
+        (struct wi_http_slice){ (uint16_t)pos, (uint16_t)(walk->len - pos) };
+    const uint16_t route = node_route(walk, node->rest);
+    if (route == 0)
+        walk->depth--;
+    return route;
+}
+
+/* Joins the values on the way with the names in the route's own pattern. */
+static void params_fill(const struct walk *walk, struct wi_http_match *out)
+{
+    const char *pattern = out->route->pattern;
+    const size_t len = strlen(pattern);
+    wi_bug_unless_cmp(walk->depth, ==, out->route->param_count);
+    for (size_t pos = 1; pos <= len && out->param_count < walk->depth;) {
+        const size_t end = segment_end(pattern, pos, len);
+        if (segment_kind(pattern + pos, end - pos) != LITERAL) {
+            out->params[out->param_count] = (struct wi_http_param){
+                .name = { (uint16_t)(pos + 1), (uint16_t)(end - pos - 1) },
+                .value = walk->values[out->param_count],
+            };
+            out->param_count++;
+        }
+        pos = end + 1;
+    }
+}
+
+int wi_http_router_match(const struct wi_http_router *router, unsigned method, const char *path,
+                         size_t path_len, struct wi_http_match *out)
+{
+    wi_bug_unless_cmp(method, <, WI_HTTP_METHOD_COUNT);
+    wi_bug_unless_cmp(path_len, <=, UINT16_MAX);
+    struct walk walk = { .router = router, .path = path, .len = path_len, .method = method };
+    if (path_len == 0) {
+        walk.path = "/";
+        walk.len = 1;
+    }
+    out->route = NULL;
+    out->param_count = 0;
+    out->allow = 0;
+    if (walk.path[0] != '/')
+        return 404;
+    const uint16_t route = descend(&walk, 0, 1);
+    if (route != 0) {
+        out->route = &router->routes[route - 1];
+        params_fill(&walk, out);
+        return 200;
+    }
+    out->allow = walk.allow;
+    if (walk.allow == 0)
+        return 404;
+    return method == WI_HTTP_METHOD_OTHER ? 501 : 405;
+}
+
+bool wi_http_match_param(const struct wi_http_match *match, const char *name,
+                         struct wi_http_slice *value)
+{
+    const size_t len = strlen(name);
+    for (unsigned i = 0; i < match->param_count; i++) {
+        const struct wi_http_slice slice = match->params[i].name;
+        if (slice.len == len && memcmp(match->route->pattern + slice.offset, name, len) == 0) {
+            *value = match->params[i].value;
+            return true;
+        }
+    }
+    *value = (struct wi_http_slice){ 0 };
+    return false;
+}
+
+size_t wi_http_allow_write(uint16_t allow, char buf[WI_HTTP_ALLOW_BYTES_MAX])
+{
+    size_t filled = 0;
+    if ((allow & 1u << WI_HTTP_GET) != 0)
+        allow |= (uint16_t)(1u << WI_HTTP_HEAD);
+    for (unsigned i = 0; i < WI_HTTP_METHOD_OTHER; i++) {
+        if ((allow & 1u << i) == 0)
+            continue;
+        const char *name = wi_http_method_name(i);
+        const size_t len = strlen(name);
+        wi_bug_unless_cmp(filled + len + 2, <=, WI_HTTP_ALLOW_BYTES_MAX);
+        if (filled > 0) {
+            memcpy(buf + filled, ", ", 2);
+            filled += 2;
+        }
+        memcpy(buf + filled, name, len);
+        filled += len;
+    }
+    return filled;
+}
