@@ -34,6 +34,9 @@ WEIR_CHECK int wi_signal_take(int fd);
 /* Default dispositions and an empty mask: what every child process begins with. */
 void wi_signal_reset(void);
 
+/* The default disposition of one signal; only weir_main's primary does this. */
+void wi_signal_default(int signal);
+
 /* Blocks every signal but synchronous faults in the calling thread. */
 void wi_signal_block_all(void);
 

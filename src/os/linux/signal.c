@@ -120,6 +120,13 @@ void wi_signal_reset(void)
     (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
 }
 
+void wi_signal_default(int signal)
+{
+    struct sigaction action = { .sa_handler = SIG_DFL };
+    sigemptyset(&action.sa_mask);
+    (void)sigaction(signal, &action, NULL);
+}
+
 void wi_signal_block_all(void)
 {
     sigset_t set;

@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/check.h"
 #include "os/file.h"
 #include "os/linux/code.h"
@@ -100,7 +101,7 @@ static void altstack_remove(struct altstack *stack)
 static void *run(void *arg)
 {
     const struct start start = *(struct start *)arg;
-    free(arg);
+    wi_free(arg);
     (void)prctl(PR_SET_NAME, start.name);
 
     struct altstack altstack;
@@ -136,7 +137,7 @@ int wi_os_thread_start(struct wi_os_thread *out, void (*fn)(void *), void *arg, 
                        const char *name)
 {
     wi_bug_unless(fn != NULL);
-    struct start *start = malloc(sizeof(*start));
+    struct start *start = wi_alloc(sizeof(*start));
     if (start == NULL)
         return WEIR_ENOMEM;
     *start = (struct start){ .fn = fn, .arg = arg };
@@ -150,7 +151,7 @@ int wi_os_thread_start(struct wi_os_thread *out, void (*fn)(void *), void *arg, 
     const int error = create(&thread, stack_bytes, start);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error != 0) {
-        free(start);
+        wi_free(start);
         return wi_os_code_of(error);
     }
     *out = (struct wi_os_thread){ .opaque = { (uint64_t)thread } };
@@ -173,13 +174,37 @@ void wi_os_thread_yield(void)
     (void)sched_yield();
 }
 
+/* ThreadSanitizer keeps a thread of its own once a thread was made or the process was forked. */
+#if defined(__SANITIZE_THREAD__)
+enum {
+    THREADS_ALONE = 2
+};
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+enum {
+    THREADS_ALONE = 2
+};
+#else
+enum {
+    THREADS_ALONE = 1
+};
+#endif
+#else
+enum {
+    THREADS_ALONE = 1
+};
+#endif
+
 bool wi_os_thread_alone(void)
 {
     char text[STATUS_BYTES];
     if (wi_file_read_all("/proc/self/status", text, sizeof(text)) < 0)
         return false;
     const char *line = strstr(text, "\nThreads:");
-    return line != NULL && strtol(line + strlen("\nThreads:"), NULL, 10) == 1;
+    if (line == NULL)
+        return false;
+    const long threads = strtol(line + strlen("\nThreads:"), NULL, 10);
+    return threads >= 1 && threads <= THREADS_ALONE;
 }
 
 int wi_os_thread_stack(void **low, void **high)
@@ -203,7 +228,7 @@ static void foreign_end(void *arg)
 {
     struct altstack *stack = arg;
     altstack_remove(stack);
-    free(stack);
+    wi_free(stack);
 }
 
 static void foreign_init(void)
@@ -224,12 +249,12 @@ void wi_os_thread_altstack(void)
     pthread_once(&foreign_once, foreign_init);
     if (foreign_rc != 0)
         return;
-    struct altstack *stack = malloc(sizeof(*stack));
+    struct altstack *stack = wi_alloc(sizeof(*stack));
     if (stack == NULL)
         return;
     altstack_install(stack);
     if (stack->base != NULL && pthread_setspecific(foreign_key, stack) == 0)
         return;
     altstack_remove(stack);
-    free(stack);
+    wi_free(stack);
 }

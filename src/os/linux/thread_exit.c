@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/alloc.h"
 #include "base/check.h"
 #include "os/thread.h"
 
@@ -23,7 +24,7 @@ static void run_exit_calls(void *list)
     while (call != NULL) {
         struct exit_call *next = call->next;
         call->fn(call->arg);
-        free(call);
+        wi_free(call);
         call = next;
     }
 }
@@ -37,7 +38,7 @@ static void make_key(void)
 void wi_os_thread_at_exit(void (*fn)(void *), void *arg)
 {
     pthread_once(&key_once, make_key);
-    struct exit_call *call = malloc(sizeof(*call));
+    struct exit_call *call = wi_alloc(sizeof(*call));
     wi_bug_unless(call != NULL);
     call->next = pthread_getspecific(key);
     call->fn = fn;

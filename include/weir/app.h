@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WEIR_APP_H
+#define WEIR_APP_H
+
+/* A whole service: options, models, processes, signals, admin endpoint.
+ *
+ *     int main(int argc, char **argv)
+ *     {
+ *         return weir_main(argc, argv, &(struct weir_app_spec){
+ *             .name = "hello", .state = WEIR_STATE_NONE, .start = start });
+ *     }
+ *
+ * ./hello --help tells the options; every one has an equivalent in the environment. */
+
+#include <stddef.h>
+
+#include "weir/err.h"
+#include "weir/serve.h"
+
+typedef struct weir_app weir_app;
+
+/* How the handlers keep state; decides which models may run them. */
+enum weir_state {
+    WEIR_STATE_UNDECLARED = 0, /* refused: say which */
+    WEIR_STATE_NONE,           /* none between requests: every model */
+    WEIR_STATE_LOCKED,         /* shared, guarded by weir or pthread locks: models of one process */
+    WEIR_STATE_PER_PROCESS, /* a copy per process is right; not guarded: loop, cluster, prefork */
+    WEIR_STATE_LOOP_ONLY,   /* relies on one thread in one process: loop */
+};
+
+struct weir_app_spec {
+    size_t size;         /* sizeof(struct weir_app_spec); 0 counts as that */
+    const char *name;    /* of the program, in help and log */
+    const char *summary; /* one line for --help; may be NULL */
+    enum weir_state state;
+    /* Adds routes; runs in each worker process before it serves. A negative result ends the
+     * start. */
+    int (*start)(weir_app *app);
+    /* Runs in each worker process after the last request. May be NULL. */
+    void (*stop)(weir_app *app);
+    void *user;                     /* for weir_app_user() */
+    struct weir_server_opts server; /* defaults that options on the command line override */
+    const char *listen;             /* default address; NULL: "127.0.0.1:8080" */
+};
+
+/* Runs the service until SIGTERM or SIGINT, then drains.
+ * The exit status: 0 after a clean end, 1 when it could not start or run, 2 for wrong options.
+ * Callers: main(), before any thread exists. */
+WEIR_API int weir_main(int argc, char **argv, const struct weir_app_spec *spec);
+
+/* As weir_server_route(), without and with options.
+ * Callers: spec->start, before it returns; never waits. */
+WEIR_API WEIR_CHECK int weir_app_route(weir_app *app, const char *method, const char *pattern,
+                                       weir_handler *handler, void *user);
+/* Callers: as weir_app_route(). */
+WEIR_API WEIR_CHECK int weir_app_route_with(weir_app *app, const char *method, const char *pattern,
+                                            weir_handler *handler, void *user,
+                                            const struct weir_route_opts *opts);
+
+/* spec->user.  Callers: any; never waits. */
+WEIR_API void *weir_app_user(const weir_app *app);
+
+/* The model's name: "loop", "cluster", "tasks", "threads", "prefork" or "custom".
+ * Callers: any; never waits. */
+WEIR_API const char *weir_app_model(const weir_app *app);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WEIR_NET_H
+#define WEIR_NET_H
+
+/* Streams: TCP (IPv4, IPv6) and Unix sockets, written as blocking calls.
+ *
+ * Addresses are text: "127.0.0.1:8080", "[::1]:8080", "localhost:80", ":8080" (every address of
+ * this machine), "unix:/run/app.sock", "unix:@name" (abstract).  Port 0 takes a free one. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "weir/err.h"
+#include "weir/time.h"
+
+typedef struct weir_listener weir_listener;
+typedef struct weir_stream weir_stream;
+
+/* Listens.  0, WEIR_EINVAL (not an address), WEIR_EADDRINUSE, WEIR_EADDRNOTAVAIL, WEIR_EACCES,
+ * WEIR_EMFILE, ...  `backlog` 0: 4096.  Callers: task, thread; never waits. */
+WEIR_API WEIR_CHECK int weir_listen(weir_listener **out, const char *address, int backlog);
+
+/* Takes one connection.  0, WEIR_ETIMEDOUT, WEIR_ECANCELED, WEIR_ECLOSED (the listener was closed
+ * meanwhile), WEIR_EMFILE and its like (try again later).  Callers: task (parks), thread. */
+WEIR_API WEIR_CHECK int weir_accept(weir_listener *listener, weir_stream **out, weir_time deadline);
+
+/* The address it is bound to, as text that weir_dial() takes; port 0 has become a real one.
+ * 0, or WEIR_EMSGSIZE: `bytes` are too few.  Callers: any thread; never waits. */
+WEIR_API WEIR_CHECK int weir_listener_address(weir_listener *listener, char *text, size_t bytes);
+
+/* Closes and frees.  Calls that wait on it return WEIR_ECLOSED; none may begin after.
+ * Callers: any task or thread; never waits. */
+WEIR_API void weir_listener_close(weir_listener *listener);
+
+/* Connects.  0, WEIR_EINVAL, WEIR_ECONNREFUSED, WEIR_ETIMEDOUT, WEIR_ECANCELED, ...
+ * Callers: task (parks), thread (blocks). */
+WEIR_API WEIR_CHECK int weir_dial(weir_stream **out, const char *address, weir_time deadline);
+
+/* Reads what is there, waiting for at least one byte.
+ * > 0 bytes read (at most INT_MAX); WEIR_EEOF the peer has finished; WEIR_ETIMEDOUT,
+ * WEIR_ECANCELED nothing was read; WEIR_ECONNRESET, ...  `bytes` 0 waits for readability.
+ * Callers: one reader at a time; task (parks), thread (blocks). */
+WEIR_API WEIR_CHECK int weir_read(weir_stream *stream, void *data, size_t bytes,
+                                  weir_time deadline);
+
+/* Writes everything.
+ *   written  how many bytes went out, also on failure; may be NULL
+ * 0, WEIR_ETIMEDOUT, WEIR_ECANCELED, WEIR_EPIPE, WEIR_ECONNRESET, ...
+ * Callers: one writer at a time; task (parks), thread (blocks). */
+WEIR_API WEIR_CHECK int weir_write(weir_stream *stream, const void *data, size_t bytes,
+                                   size_t *written, weir_time deadline);
+
+/* Closes the sending side: the peer reads the end of the stream.  0, or WEIR_ENOTCONN.
+ * Callers: the writer; never waits. */
+WEIR_API int weir_finish(weir_stream *stream);
+
+/* Closes and frees.  Calls of other tasks that wait on it return WEIR_ECLOSED; none may begin
+ * after.  Callers: any task or thread; never waits. */
+WEIR_API void weir_stream_close(weir_stream *stream);
+
+/* As weir_stream_close(), but the peer sees a reset.
+ * Callers: any task or thread; never waits. */
+WEIR_API void weir_stream_abort(weir_stream *stream);
+
+enum {
+    WEIR_FD_READ = 1,
+    WEIR_FD_WRITE = 2
+};
+
+/* Waits until a foreign descriptor is ready.  The descriptor stays the caller's and must stay open
+ * during the call.
+ * The readiness bits, or WEIR_ETIMEDOUT, WEIR_ECANCELED, WEIR_EBADF, WEIR_EPERM (a regular file:
+ * always ready, or use weir_blocking()).  Callers: task (parks), thread (blocks). */
+WEIR_API WEIR_CHECK int weir_fd_wait(int fd, int interest, weir_time deadline);
+
+#endif

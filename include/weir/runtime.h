@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WEIR_RUNTIME_H
+#define WEIR_RUNTIME_H
+
+/* The runtime of a process: opened once, closed once.  weir_main() does both; programs that embed
+ * weir, and tests, do it themselves.
+ *
+ * A `loop` runtime has no thread for tasks: somebody turns it, weir_run() or a foreign loop (poll
+ * weir_pollfd(), then weir_turn()).  A `tasks` or `threads` runtime runs beside its opener, and any
+ * OS thread may call any weir function; it then blocks that thread.
+ *
+ * The library never forks, exits, prints, reads the environment or changes a signal disposition
+ * by itself.  In a forked child without exec every call refuses with WEIR_EFORKED. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "weir/err.h"
+#include "weir/time.h"
+
+/* How tasks become CPU time inside this process. */
+enum weir_scheduler {
+    WEIR_SCHEDULER_TASKS = 0, /* M:N over all cores, work stealing */
+    WEIR_SCHEDULER_LOOP,      /* all tasks interleave on one thread, only where they wait */
+    WEIR_SCHEDULER_THREADS,   /* each task is an OS thread */
+};
+
+/* All-zero is the sensible default. */
+struct weir_opts {
+    size_t size; /* sizeof(struct weir_opts); 0 counts as that */
+    enum weir_scheduler scheduler;
+    int workers;         /* workers under `tasks`; 0: the usable cores */
+    int threads_max;     /* OS threads that run tasks (threads, .blocking, .pinned); 0: 512 */
+    int tasks_max;       /* live tasks; 0: 4,000,000 */
+    size_t stack_bytes;  /* of a plain task; 0: 64 KiB */
+    bool watch_handlers; /* run the monitor also under `loop`, to report blocked loops */
+    /* Handle SIGSEGV and SIGBUS so that a stack overflow is named, then hand on to the handler that
+     * was there before. */
+    bool report_faults;
+    bool old_kernel; /* do not use kernel features newer than Linux 5.10 */
+    /* Takes log lines; runs on a thread of the runtime, may block.  NULL: lines are dropped. */
+    void (*log)(void *user, const char *line);
+    void *log_user;
+};
+
+/* Opens the runtime of this process.
+ *
+ *   opts  borrowed for the call; NULL: all defaults
+ *
+ *   0              open
+ *   WEIR_EALREADY  one is open
+ *   WEIR_EINVAL    an option is out of range
+ *   WEIR_ENOMEM, WEIR_EAGAIN, WEIR_EMFILE  the system's limits; nothing is left behind
+ *
+ * Callers: thread, while no other weir call runs; blocks briefly. */
+WEIR_API WEIR_CHECK int weir_open(const struct weir_opts *opts);
+
+/* Cancels every task with cause WEIR_ECANCELED, waits for their ends until the deadline, then
+ * closes the runtime.  WEIR_ETIMEDOUT: some task did not end; the runtime stays open and the call
+ * may be repeated.  Callers: the thread that opened; blocks (under `loop` it turns). */
+WEIR_API WEIR_CHECK int weir_close(weir_time deadline);
+
+/* Whether a runtime is open in this process.  Callers: any; never waits. */
+WEIR_API bool weir_is_open(void);
+
+/* Runs fn(arg) as a task and returns when it has ended; *result is what it returned.  Under `loop`
+ * the calling thread turns the loop meanwhile.
+ * 0, or the code of a failed start.  Callers: a thread that is no task; blocks. */
+WEIR_API WEIR_CHECK int weir_run(int (*fn)(void *arg), void *arg, int *result);
+
+/* A descriptor that is readable when weir_turn() has something to do.  It stays the runtime's.
+ * WEIR_ENOTSUP under other schedulers than `loop`.  Callers: the thread that opened. */
+WEIR_API WEIR_CHECK int weir_pollfd(void);
+
+/* One turn of a `loop` runtime: runs what is ready, waits for more until the deadline if nothing
+ * was (WEIR_DONT_WAIT: never).
+ * The number of task runs and events handled (0: the deadline came), or WEIR_ENOTSUP.
+ * Callers: the thread that opened, not from a task. */
+WEIR_API WEIR_CHECK int weir_turn(weir_time deadline);
+
+/* When weir_turn() must be called at the latest though the descriptor is silent: the next timer,
+ * WEIR_NO_DEADLINE without one, WEIR_DONT_WAIT if tasks are ready.  Callers: as weir_turn(). */
+WEIR_API weir_time weir_turn_deadline(void);
+
+/* Cores that this process may use: affinity, cut by the CPU quota of every visible cgroup,
+ * rounded down, at least 1.  Callers: any thread. */
+WEIR_API int weir_cores(void);
+
+/* The scheduler of the open runtime, and its name: "tasks", "loop", "threads".  Callers: any. */
+WEIR_API enum weir_scheduler weir_scheduler_kind(void);
+
+/* Numbers of the runtime, since it was opened; relaxed, for people and metrics. */
+struct weir_runtime_stats {
+    size_t size;
+    int64_t tasks_started;
+    int64_t tasks_live;
+    int64_t threads; /* OS threads of the runtime */
+    int64_t workers;
+    int64_t hogs_relieved;       /* workers taken from a task that ran too long */
+    int64_t loop_blocked_ns;     /* `loop`: how long tasks kept it from turning, 20 ms and more */
+    int64_t loop_blocked_now_ns; /* for how long one does so now; 0: none */
+    int64_t stacks_mapped;
+    int64_t stacks_in_use;
+    int64_t log_lines_dropped;
+    const char *stack_guard; /* "install", "mprotect" or "canary" */
+    const char *poller;      /* "epoll" or "epoll, ms" */
+};
+/* Reads them; all zero while no runtime is open.  Callers: any thread; never waits. */
+WEIR_API void weir_runtime_stats_read(struct weir_runtime_stats *out);
+
+/* The library's version, "0.1.0".  Callers: any. */
+WEIR_API const char *weir_version(void);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WEIR_SERVE_H
+#define WEIR_SERVE_H
+
+/* The HTTP/1.1 server: accept, admit, schedule, run, reply, drain.
+ *
+ * A handler is a plain function that may wait in weir calls.  An idle connection costs a small
+ * record and no task; a task exists from an admitted request's head to its reply. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "weir/err.h"
+#include "weir/time.h"
+
+typedef struct weir_server weir_server;
+typedef struct weir_request weir_request;
+typedef struct weir_reply weir_reply;
+
+/* Answers one request.  A negative result gives 500 (if nothing went out yet) and a log line.
+ * A handler that returns 0 without any reply gives 204.
+ * Request and reply are valid until it returns. */
+typedef int weir_handler(weir_request *request, weir_reply *reply, void *user);
+
+/* Limits; 0 means the default in brackets, a negative number means no limit where that is safe. */
+struct weir_server_opts {
+    size_t size;                /* sizeof(struct weir_server_opts); 0 counts as that */
+    const char *name;           /* for the log ["weir"] */
+    int64_t running_max;        /* requests that run at once [loop, tasks 10,000; threads 256] */
+    int64_t waiting_max;        /* admitted requests that wait to run [1,024] */
+    int64_t waiting_age_max_ns; /* how long one may wait before 503 [1 s] */
+    int64_t connections_max;    /* open connections [descriptors - 64] */
+    int64_t requests_per_connection_max; /* then Connection: close [no limit] */
+    int64_t head_bytes_max;              /* request line and fields [16 KiB] */
+    int64_t fields_max;                  /* header fields [100] */
+    int64_t body_bytes_max;              /* of a request; beyond: 413 [no limit: bodies stream] */
+    int64_t head_ns_max;         /* from the first byte of a head to its end; then 408 [5 s] */
+    int64_t body_rate_min;       /* bytes/s of an upload after 5 s of grace; below: 408 [1,024] */
+    int64_t send_rate_min;       /* bytes/s that a reader must take after 5 s [1,024] */
+    int64_t idle_ns_max;         /* of a keep-alive connection [60 s] */
+    int64_t request_ns_max;      /* ambient deadline of a handler [30 s] */
+    int64_t pipelined_bytes_max; /* answers not yet written, on one connection [64 KiB] */
+    int64_t retry_after_s;       /* of a 503 [1] */
+    int backlog;                 /* of listeners [4,096] */
+};
+
+struct weir_route_opts {
+    size_t size;
+    bool blocking;          /* the handler runs on an OS thread of a bounded pool */
+    bool pinned;            /* stays on one OS thread */
+    size_t stack_bytes;     /* [64 KiB] */
+    int64_t deadline_ns;    /* ambient deadline of this route [request_ns_max] */
+    int64_t body_bytes_max; /* [the server's] */
+};
+
+/* -- the server -------------------------------------------------------------------------------
+ *
+ * Callers: the task or thread that owns the server, unless said otherwise; never waits. */
+
+/* Makes a server of the open runtime.
+ *
+ *   opts  borrowed for the call; NULL: all defaults
+ *
+ *   0             made; weir_server_destroy() frees it
+ *   WEIR_EINVAL   a limit is out of range
+ *   WEIR_ENOMEM, WEIR_ENOTOPEN, WEIR_EFORKED */
+WEIR_API WEIR_CHECK int weir_server_create(weir_server **out, const struct weir_server_opts *opts);
+
+/* Adds a route, before weir_server_start().
+ *
+ *   method   "GET", "POST", ...; NULL: any.  HEAD is answered by GET's handler
+ *   pattern  "/users/:id/files"; a last segment "*rest" takes everything.  A literal wins over a
+ *            parameter.  Copied
+ *   user     handed to the handler; stays the caller's
+ *   opts     borrowed for the call; NULL: all defaults
+ *
+ *   0               added
+ *   WEIR_EINVAL     not a pattern or not a method
+ *   WEIR_EEXIST     method and pattern have a handler
+ *   WEIR_EOVERFLOW  the table is full
+ *   WEIR_EALREADY   the server has started */
+WEIR_API WEIR_CHECK int weir_server_route(weir_server *server, const char *method,
+                                          const char *pattern, weir_handler *handler, void *user,
+                                          const struct weir_route_opts *opts);
+
+/* Listens on an address (net.h), before or after the start; repeatable.
+ * 0; a code of weir_listen(); WEIR_EOVERFLOW: too many listeners. */
+WEIR_API WEIR_CHECK int weir_server_listen(weir_server *server, const char *address);
+
+/* Listens on a descriptor that is bound and listening already; it becomes the server's, which
+ * closes it.  0, WEIR_EBADF, WEIR_EOVERFLOW (then it stays the caller's). */
+WEIR_API WEIR_CHECK int weir_server_adopt(weir_server *server, int listening_fd);
+
+/* The address of listener `index` (from 0) as text; port 0 has become a real one.
+ * 0, WEIR_ENOENT: there are fewer; WEIR_EMSGSIZE: `bytes` are too few. */
+WEIR_API WEIR_CHECK int weir_server_address(weir_server *server, int index, char *text,
+                                            size_t bytes);
+
+/* Begins to accept.  0; WEIR_EALREADY; WEIR_ENOMEM or WEIR_ENOSPC: the poller takes no more. */
+WEIR_API WEIR_CHECK int weir_server_start(weir_server *server);
+
+/* Stops accepting (after taking what had connected), answers what is in flight with Connection:
+ * close, lets idle connections go, and waits for the last until the deadline; then cancels
+ * handlers and closes.  0 when all ended by themselves, WEIR_ETIMEDOUT when some were cut.
+ * Callers: task (parks), thread (blocks). */
+WEIR_API WEIR_CHECK int weir_server_drain(weir_server *server, weir_time deadline);
+
+/* Frees a server that was drained or never started; aborts on one that serves.
+ * Callers: the owner, not a handler of it; never waits. */
+WEIR_API void weir_server_destroy(weir_server *server);
+
+/* Numbers since the start; relaxed. */
+struct weir_server_stats {
+    size_t size;
+    int64_t accepted, connections, idle_connections;
+    int64_t requests, running, waiting;
+    int64_t replied_2xx, replied_3xx, replied_4xx, replied_5xx;
+    int64_t shed_running, shed_waiting, shed_age, shed_draining;
+    int64_t bad_requests, timed_out_heads, timed_out_bodies, client_gone, handler_errors;
+    int64_t accept_failures, bytes_in, bytes_out;
+};
+/* Reads them.  Callers: any thread; never waits. */
+WEIR_API void weir_server_stats_read(weir_server *server, struct weir_server_stats *out);
+
+/* -- the request ------------------------------------------------------------------------------
+ *
+ * Texts belong to the request.  Callers: unless said otherwise the handler's task (and tasks it
+ * joins before it returns), one at a time; never waits. */
+
+/* "GET", "POST", ... as it came. */
+WEIR_API const char *weir_request_method(const weir_request *request);
+/* The path, percent-decoded. */
+WEIR_API const char *weir_request_path(const weir_request *request);
+/* What follows '?', raw; "" without one. */
+WEIR_API const char *weir_request_query(const weir_request *request);
+/* The whole target as it came. */
+WEIR_API const char *weir_request_target(const weir_request *request);
+/* A parameter of the route pattern by its name, decoded; NULL if the pattern has none such. */
+WEIR_API const char *weir_request_param(const weir_request *request, const char *name);
+/* A parameter of the query by its name, decoded into the arena; NULL if absent. */
+WEIR_API const char *weir_request_query_param(weir_request *request, const char *name);
+/* As a number: `fallback` if absent; WEIR_EINVAL in *error (may be NULL) if it is not one. */
+WEIR_API int64_t weir_request_query_int(weir_request *request, const char *name, int64_t fallback,
+                                        int *error);
+/* A header field, case-insensitive; NULL if absent; the first if repeated. */
+WEIR_API const char *weir_request_header(const weir_request *request, const char *name);
+/* Content-Length, or -1 if chunked, 0 without a body. */
+WEIR_API int64_t weir_request_body_bytes(const weir_request *request);
+/* Reads a piece of the body.  > 0 bytes, 0 at its end, WEIR_EMSGSIZE beyond body_bytes_max,
+ * WEIR_EPROTO bad chunking, WEIR_EEOF the client left, WEIR_ETIMEDOUT, WEIR_ECANCELED.
+ * The first read sends 100 Continue where the client waits for it.
+ * Callers: the handler's task; parks, or blocks the thread of a .blocking route. */
+WEIR_API WEIR_CHECK int weir_request_read(weir_request *request, void *data, size_t bytes,
+                                          weir_time deadline);
+/* Memory that lives as long as the request; NULL beyond 1 MiB a request. */
+WEIR_API void *weir_request_alloc(weir_request *request, size_t bytes);
+/* Peer's address as text; "unix" for Unix sockets. */
+WEIR_API const char *weir_request_peer(weir_request *request);
+
+/* -- the reply --------------------------------------------------------------------------------
+ *
+ * Callers: the handler's task (and tasks it joins before it returns), one at a time; calls that
+ * send park while the client reads slower, or block the thread of a .blocking route. */
+
+/* Adds a header field before the reply begins.  0, WEIR_EINVAL (bad bytes, or a field that the
+ * server writes itself: Content-Length, Transfer-Encoding, Connection, Date), WEIR_EOVERFLOW,
+ * WEIR_EALREADY (begun). */
+WEIR_API WEIR_CHECK int weir_reply_header(weir_reply *reply, const char *name, const char *value);
+
+/* The whole reply at once, as text/plain; charset=utf-8, printf style.  0 or a code of the
+ * connection (the client is gone), WEIR_EALREADY. */
+WEIR_API int weir_reply_text(weir_reply *reply, int status, const char *format, ...)
+    WEIR_PRINTF(3, 4);
+
+/* The whole reply at once.  `type` NULL: application/octet-stream. */
+WEIR_API int weir_reply_data(weir_reply *reply, int status, const char *type, const void *data,
+                             size_t bytes);
+
+/* Begins a streamed reply: `bytes` is the exact length, or -1 for chunked.  Then weir_reply_write
+ * until done; the handler's return ends it.  Fewer bytes than announced close the connection. */
+WEIR_API WEIR_CHECK int weir_reply_begin(weir_reply *reply, int status, const char *type,
+                                         int64_t bytes);
+/* Sends body bytes; small pieces may be gathered until weir_reply_flush().  Parks while the client
+ * reads slower.  0, WEIR_EPIPE/WEIR_ECONNRESET (client gone), WEIR_ETIMEDOUT (too slow),
+ * WEIR_ECANCELED, WEIR_ERANGE (more than announced). */
+WEIR_API WEIR_CHECK int weir_reply_write(weir_reply *reply, const void *data, size_t bytes);
+/* Sends what is gathered.  Results as weir_reply_write(). */
+WEIR_API WEIR_CHECK int weir_reply_flush(weir_reply *reply);
+
+#endif

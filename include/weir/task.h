@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WEIR_TASK_H
+#define WEIR_TASK_H
+
+/* Tasks: what runs.  A task is a stackful coroutine on a worker; under the `threads` scheduler,
+ * and with .blocking or .pinned, an OS thread.  It is written in plain blocking C: a weir call that
+ * waits parks the task and frees the core.
+ *
+ * A task belongs to a scope (scope.h); without one named, to the innermost scope that its spawner
+ * has open, else to the spawner's own.  Cancellation is sticky and cooperative: once canceled,
+ * every later waiting call returns WEIR_ECANCELED (locks and joins excepted), until the task ends
+ * or shields a piece of clean-up. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "weir/err.h"
+#include "weir/time.h"
+
+typedef struct weir_task weir_task;
+typedef struct weir_scope weir_scope;
+
+/* The body of a task.  A negative result is an error: the scope keeps the first one. */
+typedef int weir_task_fn(void *arg);
+
+/* All-zero is the sensible default. */
+struct weir_task_opts {
+    size_t size;        /* sizeof(struct weir_task_opts); 0 counts as that */
+    const char *name;   /* static text; for dumps and reports */
+    const char *site;   /* static text: where it was spawned; the macros fill it in */
+    weir_scope *scope;  /* NULL: the spawner's innermost */
+    size_t stack_bytes; /* 0: the runtime's default */
+    bool pinned;        /* stays on one OS thread, for libraries with thread-local state */
+    bool blocking;      /* runs on an OS thread, for code that blocks */
+    weir_time deadline; /* ambient deadline; 0: the spawner's */
+};
+
+#define WEIR_STRINGIFY_2(x) #x
+#define WEIR_STRINGIFY(x) WEIR_STRINGIFY_2(x)
+#define WEIR_SITE __FILE__ ":" WEIR_STRINGIFY(__LINE__)
+
+/* Starts fn(arg) as a task that nobody joins; its scope does.
+ *
+ *   opts  borrowed for the call; NULL: defaults
+ *
+ *   0                it will run
+ *   WEIR_ECANCELED   the scope is canceled or closing; it will not run
+ *   WEIR_EOVERFLOW   tasks_max or threads_max is reached; it will not run
+ *   WEIR_ENOMEM      no memory for it
+ *   WEIR_ENOTOPEN, WEIR_EFORKED
+ *
+ * Callers: task, thread, loop; never waits. */
+WEIR_API WEIR_CHECK int weir_go_with(weir_task_fn *fn, void *arg,
+                                     const struct weir_task_opts *opts);
+
+/* As weir_go_with(); *out stands for the task until weir_task_join() or weir_task_release() has
+ * returned.  Callers: task, thread, loop; never waits. */
+WEIR_API WEIR_CHECK int weir_task_start_with(weir_task **out, weir_task_fn *fn, void *arg,
+                                             const struct weir_task_opts *opts);
+
+#ifndef __cplusplus
+/* weir_go(fn, arg) or weir_go(fn, arg, .name = "reader", .pinned = true) */
+#define weir_go(fn, ...) WEIR_GO_PICK(__VA_ARGS__, )(fn, __VA_ARGS__)
+#define WEIR_GO_PICK(arg, ...) WEIR_GO_OPTS
+#define WEIR_GO_OPTS(fn, arg, ...)                                                                 \
+    weir_go_with((fn), (arg),                                                                      \
+                 &(struct weir_task_opts){                                                         \
+                     .size = sizeof(struct weir_task_opts), .site = WEIR_SITE, __VA_ARGS__ })
+#define weir_task_start(out, fn, arg, ...)                                                         \
+    weir_task_start_with((out), (fn), (arg),                                                       \
+                         &(struct weir_task_opts){ .size = sizeof(struct weir_task_opts),          \
+                                                   .site = WEIR_SITE,                              \
+                                                   __VA_ARGS__ })
+#else
+#define weir_go(fn, arg) weir_go_with((fn), (arg), nullptr)
+#define weir_task_start(out, fn, arg) weir_task_start_with((out), (fn), (arg), nullptr)
+#endif
+
+/* Waits until the task has ended and gives its handle back.
+ *
+ *   task    taken, unless the deadline came
+ *   result  what fn returned; may be NULL
+ *
+ *   0               ended; the handle is gone
+ *   WEIR_ETIMEDOUT  not ended; the handle stays
+ *   WEIR_EDEADLK    the task is the caller
+ *
+ * Ambient cancellation does not interrupt it.  Callers: task (parks), thread (blocks). */
+WEIR_API WEIR_CHECK int weir_task_join(weir_task *task, int *result, weir_time deadline);
+
+/* Gives the handle back without waiting; the task goes on.  Callers: any thread; never waits. */
+WEIR_API void weir_task_release(weir_task *task);
+
+/* Asks the task to end: its waits return WEIR_ECANCELED from now on; weir_cancel_cause() tells
+ * `cause` (a negative code).  The first cause stays.  Callers: any thread; never waits. */
+WEIR_API void weir_task_cancel(weir_task *task, int cause);
+
+/* The calling task's cancellation: 0, or the cause.  A passed ambient deadline counts: then it is
+ * WEIR_ETIMEDOUT.  Callers: any; 0 outside tasks. */
+WEIR_API int weir_cancel_cause(void);
+
+/* Lets other ready tasks run first.  0 or WEIR_ECANCELED.  Callers: task, thread. */
+WEIR_API int weir_yield(void);
+
+/* Sleeps until the instant.  0 at or after it, WEIR_ECANCELED before.
+ * Callers: task (parks), thread (blocks). */
+WEIR_API int weir_sleep(weir_time until);
+
+/* The calling task's ambient deadline; WEIR_NO_DEADLINE without one.  Callers: any; never waits. */
+WEIR_API weir_time weir_deadline(void);
+
+/* Brings the calling task's ambient deadline forward; one that lies later than the present one
+ * changes nothing.  The deadline in force afterwards.  Callers: task; never waits. */
+WEIR_API weir_time weir_deadline_cap(weir_time deadline);
+
+/* Runs fn(arg) while cancellation and the ambient deadline are held back, at most until `bound`:
+ * for clean-up that has to wait.  The result of fn.  Callers: task. */
+WEIR_API int weir_shield(weir_task_fn *fn, void *arg, weir_time bound);
+
+/* The number of the calling task, from 1; 0 outside tasks.  Callers: any; never waits. */
+WEIR_API uint64_t weir_task_id(void);
+
+/* The name of the calling task, "" without one or outside tasks.  Callers: any; never waits. */
+WEIR_API const char *weir_task_name(void);
+
+/* Where errno is for the thread that runs the caller now.  weir.h redefines errno by it, because
+ * the C library's may be cached over a wait after which the task runs on another thread.
+ * Callers: any, also signal handlers; never waits. */
+WEIR_API int *weir_errno_address(void);
+
+#endif

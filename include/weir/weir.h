@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WEIR_WEIR_H
+#define WEIR_WEIR_H
+
+/* Everything; each header is the manual of its subject. */
+
+#include "weir/app.h"
+#include "weir/chan.h"
+#include "weir/cluster.h"
+#include "weir/err.h"
+#include "weir/memory.h"
+#include "weir/mutex.h"
+#include "weir/net.h"
+#include "weir/pool.h"
+#include "weir/proc.h"
+#include "weir/runtime.h"
+#include "weir/scope.h"
+#include "weir/select.h"
+#include "weir/serve.h"
+#include "weir/task.h"
+#include "weir/time.h"
+
+/* glibc declares the function behind errno const, so a compiler may keep one thread's address over
+ * a wait after which the task runs on another thread.  This one is asked again each time. */
+#include <errno.h>
+#undef errno
+#define errno (*weir_errno_address())
+
+#endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/* Pools of OS threads for blocking calls.
+ *
+ * A job lives in the frame of its caller, which waits until the job has run: so submitting
+ * allocates nothing.  Threads start on demand, up to threads_max, and end after idle_ns.
+ *
+ * A job is on the line (its waiter undecided), or claimed by a thread, or given up by its caller,
+ * who takes it off the line; the claim (sync/wait.h) decides.  A thread that has claimed a job runs
+ * it and then completes the waiter: its last touch of the job.
+ *
+ * Threads: everything in the pool is guarded by its lock; `tickets` is a futex that counts
+ * submissions, so that a thread which finds no job sleeps only if none came meanwhile. */
+#include "weir/pool.h"
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "os/clock.h"
+#include "os/futex.h"
+#include "os/thread.h"
+#include "sync/lock.h"
+#include "sync/wait.h"
+
+enum {
+    THREADS_MAX_DEFAULT = 16,
+    WAITING_MAX_DEFAULT = 1024,
+    STACK_BYTES = 1 << 20
+};
+
+static const int64_t IDLE_NS_DEFAULT = 10 * WEIR_NS_PER_S;
+
+struct pool_thread {
+    struct wi_os_thread os;
+    struct weir_pool *pool;
+    struct pool_thread *next; /* guarded by pool->lock: list of the ended */
+};
+
+struct weir_pool {
+    /* constant after init */
+    const char *name;
+    int threads_max;
+    int waiting_max;
+    int64_t idle_ns;
+    /* guarded by lock */
+    struct wi_lock lock;
+    struct wi_list line; /* wi_waiter.node of jobs */
+    int waiting;
+    int threads;
+    int idle;
+    bool closing;
+    struct pool_thread *ended;
+    /* atomic */
+    wi_atomic_u32 tickets;
+};
+
+struct job {
+    struct wi_wait wait;
+    struct wi_waiter waiter; /* data: the job */
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+int weir_pool_create(weir_pool **out, const struct weir_pool_opts *opts)
+{
+    wi_bug_unless(out != NULL);
+    const struct weir_pool_opts defaults = { 0 };
+    if (opts == NULL)
+        opts = &defaults;
+    if (opts->threads_max < 0 || opts->waiting_max < 0 || opts->idle_ns < 0)
+        return WEIR_EINVAL;
+    struct weir_pool *pool = wi_alloc_zeroed(1, sizeof(*pool));
+    if (pool == NULL)
+        return WEIR_ENOMEM;
+    pool->name = opts->name != NULL ? opts->name : "weir-pool";
+    pool->threads_max = opts->threads_max > 0 ? opts->threads_max : THREADS_MAX_DEFAULT;
+    pool->waiting_max = opts->waiting_max > 0 ? opts->waiting_max : WAITING_MAX_DEFAULT;
+    pool->idle_ns = opts->idle_ns > 0 ? opts->idle_ns : IDLE_NS_DEFAULT;
+    wi_lock_init(&pool->lock);
+    wi_list_init(&pool->line);
+    *out = pool;
+    return 0;
+}
+
+/* Takes the first job that its caller has not given up. */
+static struct job *claim_job_locked(struct weir_pool *pool)
+{
+    struct wi_waiter *waiter = wi_waitlist_claim_first(&pool->line);
+    if (waiter == NULL)
+        return NULL;
+    pool->waiting--;
+    return waiter->data;
+}
+
+static void run_job(struct job *job)
+{
+    job->fn(job->arg);
+    wi_waiter_done(&job->waiter, 0);
+}
+
+/* The next job, waiting at most idle_ns for one; NULL: the thread shall end, and is not counted any
+ * more. */
+static struct job *next_job(struct weir_pool *pool, struct pool_thread *thread)
+{
+    bool waited = false;
+    for (;;) {
+        wi_lock(&pool->lock);
+        struct job *job = claim_job_locked(pool);
+        if (job != NULL) {
+            wi_unlock(&pool->lock);
+            return job;
+        }
+        if (pool->closing || waited) {
+            pool->threads--;
+            thread->next = pool->ended;
+            pool->ended = thread;
+            wi_unlock(&pool->lock);
+            return NULL;
+        }
+        pool->idle++;
+        uint32_t ticket = wi_load_relaxed(&pool->tickets);
+        wi_unlock(&pool->lock);
+        int rc = wi_futex_wait(&pool->tickets, ticket, wi_clock_now() + pool->idle_ns);
+        waited = rc == WEIR_ETIMEDOUT;
+        wi_lock(&pool->lock);
+        pool->idle--;
+        wi_unlock(&pool->lock);
+    }
+}
+
+static void thread_main(void *arg)
+{
+    struct pool_thread *thread = arg;
+    struct job *job;
+    while ((job = next_job(thread->pool, thread)) != NULL)
+        run_job(job);
+}
+
+static void join_ended(struct weir_pool *pool)
+{
+    wi_lock(&pool->lock);
+    struct pool_thread *ended = pool->ended;
+    pool->ended = NULL;
+    wi_unlock(&pool->lock);
+    while (ended != NULL) {
+        struct pool_thread *next = ended->next;
+        wi_os_thread_join(&ended->os);
+        wi_free(ended);
+        ended = next;
+    }
+}
+
+static int start_thread(struct weir_pool *pool)
+{
+    struct pool_thread *thread = wi_alloc_zeroed(1, sizeof(*thread));
+    if (thread == NULL)
+        return WEIR_EAGAIN;
+    thread->pool = pool;
+    int rc = wi_os_thread_start(&thread->os, thread_main, thread, STACK_BYTES, pool->name);
+    if (rc != 0)
+        wi_free(thread);
+    return rc == 0 ? 0 : WEIR_EAGAIN;
+}
+
+void weir_pool_destroy(weir_pool *pool)
+{
+    wi_bug_unless(pool != NULL);
+    wi_lock(&pool->lock);
+    wi_bug_unless(wi_list_empty(&pool->line));
+    pool->closing = true;
+    (void)wi_add_relaxed(&pool->tickets, 1);
+    wi_unlock(&pool->lock);
+    wi_futex_wake(&pool->tickets, pool->threads_max);
+    for (;;) {
+        join_ended(pool);
+        wi_lock(&pool->lock);
+        bool done = pool->threads == 0 && pool->ended == NULL;
+        wi_unlock(&pool->lock);
+        if (done)
+            break;
+        wi_os_thread_yield();
+    }
+    wi_free(pool);
+}
+
+/* Takes a job off the line whose caller has won it back: nobody else counts it down. */
+static void withdraw(struct weir_pool *pool, struct job *job)
+{
+    wi_lock(&pool->lock);
+    wi_list_remove(&job->waiter.node);
+    pool->waiting--;
+    wi_unlock(&pool->lock);
+}
+
+/* Puts the job on the line and sees to a thread for it.  WEIR_EOVERFLOW: it is not on the line;
+ * WEIR_EAGAIN: it is, but there is no thread that would come to it. */
+static int submit(struct weir_pool *pool, struct job *job)
+{
+    wi_lock(&pool->lock);
+    if (pool->waiting >= pool->waiting_max) {
+        wi_unlock(&pool->lock);
+        return WEIR_EOVERFLOW;
+    }
+    wi_list_push_back(&pool->line, &job->waiter.node);
+    pool->waiting++;
+    (void)wi_add_relaxed(&pool->tickets, 1);
+    bool wake = pool->idle > 0;
+    bool start = pool->waiting > pool->idle && pool->threads < pool->threads_max;
+    if (start)
+        pool->threads++;
+    wi_unlock(&pool->lock);
+    if (wake)
+        wi_futex_wake(&pool->tickets, 1);
+    if (!start)
+        return 0;
+
+    join_ended(pool);
+    int rc = start_thread(pool);
+    if (rc == 0)
+        return 0;
+    wi_lock(&pool->lock);
+    bool others = --pool->threads > 0;
+    wi_unlock(&pool->lock);
+    /* Where there are other threads, one of them comes to this job. */
+    return others ? 0 : rc;
+}
+
+static weir_pool *default_pool(void)
+{
+    static struct wi_lock lock;
+    static struct weir_pool *pool; /* lives as long as the process: its idle threads end */
+    wi_lock(&lock);
+    if (pool == NULL && weir_pool_create(&pool, NULL) != 0)
+        pool = NULL;
+    wi_unlock(&lock);
+    return pool;
+}
+
+int weir_blocking(weir_pool *pool, void (*fn)(void *arg), void *arg, weir_time deadline)
+{
+    wi_bug_unless(fn != NULL);
+    if (wi_entry_canceled(deadline))
+        return WEIR_ECANCELED;
+    if (pool == NULL)
+        pool = default_pool();
+    if (pool == NULL)
+        return WEIR_ENOMEM;
+    struct job job = { .fn = fn, .arg = arg };
+    wi_wait_init(&job.wait);
+    wi_waiter_init(&job.waiter, &job.wait, 0, &job);
+    int rc = submit(pool, &job);
+    if (rc == WEIR_EOVERFLOW)
+        return rc;
+    if (rc == 0)
+        rc = wi_wait(&job.wait, deadline, WI_WAIT_CANCELABLE);
+    else if (!wi_waiter_claim(&job.waiter))
+        rc = wi_wait(&job.wait, WEIR_NO_DEADLINE, WI_WAIT_UNCANCELABLE);
+    if (rc >= 0)
+        return 0;
+    withdraw(pool, &job);
+    return rc;
+}

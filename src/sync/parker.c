@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* Parkers of OS threads, and who the current one is; the protocol is in parker.h.
+ *
+ * A thread that is no task parks on a futex.  Its record comes from a list that only grows and is
+ * given back when the thread ends, so late wakes find memory of the right type.  A thread-local is
+ * reached only in functions that are never inlined: their callers cannot keep its address over a
+ * wait. */
+#include "sync/parker.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "os/futex.h"
+#include "os/thread.h"
+#include "sync/lock.h"
+#include "sync/thread_parker.h"
+
+struct thread_record {
+    struct wi_parker parker;
+    struct thread_record *next_free; /* guarded by free_lock */
+};
+
+static struct wi_lock free_lock;
+static struct thread_record *free_records;            /* guarded by free_lock */
+static struct wi_parker *(*task_parker_finder)(void); /* constant once a runtime is open */
+static _Thread_local struct thread_record *own_record __attribute__((tls_model("initial-exec")));
+
+void wi_thread_parker_park(struct wi_parker *parker, weir_time deadline)
+{
+    uint32_t word = WI_PARKER_NOTIFIED;
+    if (wi_cas_acq_rel(&parker->word, &word, WI_PARKER_EMPTY)) /* b */
+        return;
+    word = WI_PARKER_EMPTY;
+    if (wi_cas_acq_rel(&parker->word, &word, WI_PARKER_ASLEEP)) { /* c */
+        while (wi_load_acquire(&parker->word) == WI_PARKER_ASLEEP) {
+            if (wi_futex_wait(&parker->word, WI_PARKER_ASLEEP, deadline) == WEIR_ETIMEDOUT)
+                break;
+        }
+    }
+    (void)wi_swap_acq_rel(&parker->word, WI_PARKER_EMPTY); /* d */
+}
+
+const struct wi_parker_ops wi_thread_parker_ops = {
+    .park = wi_thread_parker_park,
+    .resume = NULL,
+};
+
+static void give_back_record(void *arg)
+{
+    struct thread_record *record = arg;
+    own_record = NULL; /* a later destructor of this thread that waits takes another */
+    wi_lock(&free_lock);
+    record->next_free = free_records;
+    free_records = record;
+    wi_unlock(&free_lock);
+}
+
+static struct thread_record *take_record(void)
+{
+    wi_lock(&free_lock);
+    struct thread_record *record = free_records;
+    if (record != NULL)
+        free_records = record->next_free;
+    wi_unlock(&free_lock);
+    if (record != NULL)
+        return record;
+    record = wi_alloc_zeroed(1, sizeof(*record));
+    /* A thread without a parker cannot tell anybody that it cannot wait. */
+    wi_bug_unless(record != NULL);
+    return record;
+}
+
+__attribute__((noinline)) static struct wi_parker *thread_parker(void)
+{
+    wi_compiler_barrier();
+    if (wi_likely(own_record != NULL))
+        return &own_record->parker;
+    struct thread_record *record = take_record();
+    wi_parker_init(&record->parker, &wi_thread_parker_ops);
+    own_record = record;
+    wi_os_thread_at_exit(give_back_record, record);
+    return &record->parker;
+}
+
+void wi_parker_init(struct wi_parker *parker, const struct wi_parker_ops *ops)
+{
+    parker->ops = ops;
+    wi_store_relaxed(&parker->word, WI_PARKER_EMPTY);
+    wi_store_relaxed(&parker->cancel, 0);
+    parker->deadline = WEIR_NO_DEADLINE;
+    parker->shield_until = 0;
+}
+
+void wi_parker_cancel(struct wi_parker *parker, int cause)
+{
+    int none = 0;
+    if (wi_cas_acq_rel(&parker->cancel, &none, cause))
+        wi_wake(parker);
+}
+
+int wi_parker_cancel_cause(struct wi_parker *parker)
+{
+    if (wi_unlikely(wi_shielded(parker)))
+        return 0;
+    int cause = wi_load_acquire(&parker->cancel);
+    if (wi_unlikely(cause != 0))
+        return cause;
+    if (parker->deadline == WEIR_NO_DEADLINE || weir_now() < parker->deadline)
+        return 0;
+    int none = 0;
+    if (wi_cas_acq_rel(&parker->cancel, &none, WEIR_ETIMEDOUT))
+        return WEIR_ETIMEDOUT;
+    return none;
+}
+
+bool wi_shielded(const struct wi_parker *parker)
+{
+    return wi_unlikely(parker->shield_until != 0) && weir_now() < parker->shield_until;
+}
+
+weir_time wi_shield_begin(struct wi_parker *parker, weir_time bound)
+{
+    weir_time before = parker->shield_until;
+    parker->shield_until = before != 0 && before < bound ? before : bound;
+    return before;
+}
+
+void wi_shield_end(struct wi_parker *parker, weir_time before)
+{
+    parker->shield_until = before;
+}
+
+void wi_current_set_finder(struct wi_parker *(*find_task_parker)(void))
+{
+    task_parker_finder = find_task_parker;
+}
+
+struct wi_parker *wi_current_parker(void)
+{
+    struct wi_parker *parker = task_parker_finder != NULL ? task_parker_finder() : NULL;
+    return parker != NULL ? parker : thread_parker();
+}

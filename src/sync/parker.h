@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WI_SYNC_PARKER_H
+#define WI_SYNC_PARKER_H
+
+/* The parker: how one task or thread stops and is made to go on.
+ *
+ * A parker lives in type-stable memory that is never unmapped while the runtime is open, so a wake
+ * may come late, after its owner has gone on or ended: it is then a spurious wake, and every loop
+ * around wi_park() looks at its own state again.
+ *
+ * The word is a binary semaphore:
+ *   EMPTY     the owner runs (or has ended), no wake is pending
+ *   NOTIFIED  a wake is pending, or the owner is queued to run
+ *   PARKED    the owner has stopped, its registers are saved; the next wake must make it run
+ *   ASLEEP    the owner is a thread that sleeps on the word; it may also go on by itself
+ *
+ * Protocol.
+ *   wake (anyone):  a: swap NOTIFIED; if the old word was PARKED, this waker and nobody else makes
+ *                      the owner run (ops->resume).  If it was ASLEEP, a futex wake does; the
+ *                      waker reads nothing of the record then, because the owner may have woken by
+ *                      itself, ended, and given the record to a task of the other kind.
+ *   park (owner):   b: NOTIFIED -> EMPTY: a wake was pending, go on.
+ *                   c: else stop; once the registers are saved, somebody other than the owner's
+ *                      own stack does EMPTY -> PARKED; if that fails a wake came meanwhile, and
+ *                      the owner is made to run again.  A thread does EMPTY -> ASLEEP itself.
+ *                   d: on going on, the word is set to EMPTY by the owner.
+ * Pairing: the release half of a meets the acquire half of b, c and d: what a waker wrote before
+ * the wake is seen by the woken. */
+
+#include <stdbool.h>
+
+#include "base/atomic.h"
+#include "os/futex.h"
+#include "weir/time.h"
+
+enum {
+    WI_PARKER_EMPTY = 0,
+    WI_PARKER_NOTIFIED = 1,
+    WI_PARKER_PARKED = 2,
+    WI_PARKER_ASLEEP = 3
+};
+
+struct wi_parker;
+
+struct wi_parker_ops {
+    /* Steps b to d; returns after a wake, at the deadline, or spuriously.  Owner only. */
+    void (*park)(struct wi_parker *parker, weir_time deadline);
+    /* Makes a PARKED owner run; NULL where owners only ever sleep ASLEEP.  Any thread; must not
+     * touch more than the parker's own record. */
+    void (*resume)(struct wi_parker *parker);
+};
+
+struct wi_parker {
+    /* constant after init */
+    const struct wi_parker_ops *ops;
+    /* atomic */
+    wi_atomic_u32 word;
+    wi_atomic_int cancel; /* 0, or the sticky cause of cancellation, a negative code */
+    /* owner: the task */
+    weir_time deadline;     /* ambient */
+    weir_time shield_until; /* until then cancellation and deadline are held back; 0: not */
+};
+
+void wi_parker_init(struct wi_parker *parker, const struct wi_parker_ops *ops);
+
+static inline void wi_park(struct wi_parker *parker, weir_time deadline)
+{
+    parker->ops->park(parker, deadline);
+}
+
+static inline void wi_wake(struct wi_parker *parker)
+{
+    const uint32_t before = wi_swap_acq_rel(&parker->word, WI_PARKER_NOTIFIED); /* a */
+    if (before == WI_PARKER_PARKED)
+        parker->ops->resume(parker);
+    else if (before == WI_PARKER_ASLEEP)
+        wi_futex_wake(&parker->word, 1);
+}
+
+/* Sets the sticky cause unless one is set, and wakes.  Any thread. */
+void wi_parker_cancel(struct wi_parker *parker, int cause);
+
+/* 0, or why the owner shall end: its cancellation, or WEIR_ETIMEDOUT once its ambient deadline has
+ * passed (which is made sticky here).  Owner only. */
+int wi_parker_cancel_cause(struct wi_parker *parker);
+
+/* Holds cancellation and the ambient deadline back until `bound` (an outer shield's bound if that
+ * comes earlier); end takes what begin returned.  Owner only. */
+weir_time wi_shield_begin(struct wi_parker *parker, weir_time bound);
+void wi_shield_end(struct wi_parker *parker, weir_time before);
+
+/* Whether a shield holds now.  Owner only. */
+bool wi_shielded(const struct wi_parker *parker);
+
+/* The parker of whoever calls: the running task's, else the calling thread's own.  Never cached by
+ * the compiler: ask again after every wait. */
+struct wi_parker *wi_current_parker(void);
+
+/* task/ says how to find the running task's parker; NULL outside tasks. */
+void wi_current_set_finder(struct wi_parker *(*find_task_parker)(void));
+
+#endif

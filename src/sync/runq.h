@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WI_SYNC_RUNQ_H
+#define WI_SYNC_RUNQ_H
+
+/* The run queue of a worker: a bounded ring, first in first out, one producer, many consumers.
+ *
+ * The owner pushes at the tail; owner and thieves take from the head by compare-and-swap.  FIFO and
+ * not Chase-Lev's LIFO, because requests are served in the order of their coming.
+ * Protocol:
+ *   push (owner): a: writes the slot, b: tail (seq_cst: the owner then reads whether somebody
+ *                 sleeps, and a sleeper says so before it reads tail; see task/worker.c).
+ *   pop  (owner), steal (others): c: head acquire, tail acquire (pairs with b), d: reads the slots,
+ *                 e: CAS head, release: the owner may overwrite a slot only once head is past it;
+ *                 push's acquire load of head pairs with it.
+ * A thief may read a slot that is being overwritten; then head has moved and its CAS fails.
+ * Source: the ring of Go's runtime (runqput, runqgrab), which tokio follows too. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "arch/cpu.h"
+#include "base/atomic.h"
+
+enum {
+    WI_RUNQ_SLOTS = 256
+};
+
+struct wi_runq {
+    _Alignas(WI_CACHE_LINE_BYTES) wi_atomic_u32 head; /* consumers */
+    _Alignas(WI_CACHE_LINE_BYTES) wi_atomic_u32 tail; /* owner writes */
+    wi_atomic_ptr slots[WI_RUNQ_SLOTS];
+};
+
+void wi_runq_init(struct wi_runq *queue);
+
+/* Owner.  False if it is full. */
+bool wi_runq_push(struct wi_runq *queue, void *item);
+
+/* Owner.  NULL if it is empty. */
+void *wi_runq_pop(struct wi_runq *queue);
+
+/* Owner, when full: takes the older half out into `items` (WI_RUNQ_SLOTS / 2 places).  How many: 0
+ * if a thief made room meanwhile. */
+int wi_runq_spill(struct wi_runq *queue, void **items);
+
+/* Thief: moves half of `victim` (rounded up) to its own, empty queue.  How many. */
+int wi_runq_steal(struct wi_runq *victim, struct wi_runq *own);
+
+/* A hint for everybody but the owner. */
+static inline uint32_t wi_runq_count(struct wi_runq *queue)
+{
+    uint32_t head = wi_load_acquire(&queue->head);
+    uint32_t tail = wi_load_seq_cst(&queue->tail);
+    return tail - head <= WI_RUNQ_SLOTS ? tail - head : 0;
+}
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* What a task says of itself: yield, sleep, deadlines, cancellation, shield. */
+#include <stddef.h>
+
+#include "base/check.h"
+#include "os/clock.h"
+#include "os/thread.h"
+#include "sync/wait.h"
+#include "task/task.h"
+#include "task/worker.h"
+
+weir_time weir_now(void)
+{
+    return wi_clock_now();
+}
+
+weir_time weir_in_ns(int64_t ns)
+{
+    weir_time sum;
+    if (ns <= 0)
+        return wi_clock_now();
+    if (__builtin_add_overflow(wi_clock_now(), ns, &sum))
+        return WEIR_NO_DEADLINE;
+    return sum;
+}
+
+weir_time weir_in_ms(int64_t ms)
+{
+    int64_t ns;
+    if (__builtin_mul_overflow(ms, WEIR_NS_PER_MS, &ns))
+        return ms < 0 ? wi_clock_now() : WEIR_NO_DEADLINE;
+    return weir_in_ns(ns);
+}
+
+int weir_yield(void)
+{
+    struct weir_task *task = wi_task_current();
+    if (task == NULL || (task->flags & WI_TASK_VEHICLE) != 0)
+        wi_os_thread_yield();
+    else
+        wi_task_leave(WI_ACTION_YIELD);
+    return wi_entry_canceled(WEIR_NO_DEADLINE) ? WEIR_ECANCELED : 0;
+}
+
+int weir_sleep(weir_time until)
+{
+    struct wi_wait wait;
+    wi_wait_init(&wait);
+    int rc = wi_wait(&wait, until, WI_WAIT_CANCELABLE);
+    return rc == WEIR_ETIMEDOUT ? 0 : rc;
+}
+
+int weir_cancel_cause(void)
+{
+    struct weir_task *task = wi_task_current();
+    return task != NULL ? wi_parker_cancel_cause(&task->parker) : 0;
+}
+
+weir_time weir_deadline(void)
+{
+    struct weir_task *task = wi_task_current();
+    return task != NULL ? task->parker.deadline : WEIR_NO_DEADLINE;
+}
+
+weir_time weir_deadline_cap(weir_time deadline)
+{
+    struct weir_task *task = wi_task_current();
+    if (task == NULL)
+        return WEIR_NO_DEADLINE;
+    if (deadline < task->parker.deadline)
+        task->parker.deadline = deadline;
+    return task->parker.deadline;
+}
+
+int weir_shield(weir_task_fn *fn, void *arg, weir_time bound)
+{
+    wi_bug_unless(fn != NULL);
+    struct weir_task *task = wi_task_current();
+    if (task == NULL)
+        return fn(arg);
+    weir_time before = wi_shield_begin(&task->parker, bound);
+    int rc = fn(arg);
+    wi_shield_end(&task->parker, before);
+    return rc;
+}
+
+uint64_t weir_task_id(void)
+{
+    struct weir_task *task = wi_task_current();
+    return task != NULL ? task->id : 0;
+}
+
+const char *weir_task_name(void)
+{
+    struct weir_task *task = wi_task_current();
+    return task != NULL ? task->name : "";
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* The monitor: one thread that watches all workers and never runs user code.
+ *
+ * Every TICK_NS while something runs it looks at each worker.  One that has run the same task for
+ * HOG_NS in user state is taken by its ownership word (worker.h) and given to a spare thread; the
+ * hog goes on under the kernel's scheduling.  Under `loop` there is deliberately no second thread
+ * for handlers: the block is reported with task, spawn site and duration.  It also wakes an idle
+ * worker when nobody has looked at the poller for a while, hands on the log, gives back pages of
+ * stacks that are not needed, and lends its own event loop to the admin endpoint.
+ *
+ * Sleep: when all workers have been idle for QUIET_TICKS it blocks in its loop.
+ *   monitor: a: asleep = 1 (seq_cst); b: looks whether all workers are idle.
+ *   worker, leaving idleness: c: idle_count goes down (seq_cst); d: reads asleep, and kicks.
+ * Of a-b and c-d at least one sees the other.
+ *
+ * Own; the idea is Go's sysmon and libgo's dispatcher thread. */
+#include <stddef.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "os/clock.h"
+#include "task/rt.h"
+#include "task/runtime.h"
+#include "task/stack.h"
+
+static const int64_t TICK_NS = 5 * WEIR_NS_PER_MS;
+static const int64_t HOG_NS = 10 * WEIR_NS_PER_MS;
+static const int64_t BLOCKED_COUNTED_NS = 20 * WEIR_NS_PER_MS; /* less is the kernel's noise */
+static const int64_t BLOCKED_LOOP_NS = 100 * WEIR_NS_PER_MS;
+static const int64_t POLL_LATE_NS = 4 * WEIR_NS_PER_MS;
+static const int64_t QUIET_NS = 500 * WEIR_NS_PER_MS; /* longest sleep, for the log's sake */
+enum {
+    QUIET_TICKS = 20,
+    MONITOR_STACK_BYTES = 256 << 10
+};
+
+struct sighting {
+    uint64_t runs;
+    uint64_t owner;
+    weir_time since;
+    weir_time counted; /* blocked time up to here is in the sum */
+    bool reported;
+};
+
+static struct {
+    struct wi_loop loop;
+    struct wi_os_thread thread;
+    bool open;
+    /* owner: the monitor */
+    struct sighting sightings[WI_WORKERS_MAX];
+    int quiet_ticks;
+    bool trimmed;
+    /* atomic */
+    wi_atomic_u32 asleep;
+    wi_atomic_u32 stopping;
+} monitor;
+
+static const char *text_of(wi_atomic_ptr *place, const char *otherwise)
+{
+    const char *text = wi_load_relaxed(place);
+    return text != NULL && text[0] != '\0' ? text : otherwise;
+}
+
+/* Adds what has passed since the last look to the time for which the loop did not turn. */
+static void count_blocked_loop(struct sighting *seen, weir_time now)
+{
+    const int64_t blocked = now - seen->since;
+    if (blocked < BLOCKED_COUNTED_NS)
+        return;
+    const weir_time from = seen->counted > seen->since ? seen->counted : seen->since;
+    wi_store_relaxed(&wi_rt.blocked_ns, wi_load_relaxed(&wi_rt.blocked_ns) + (now - from));
+    wi_store_relaxed(&wi_rt.blocked_now_ns, blocked);
+    seen->counted = now;
+}
+
+static void report_blocked_loop(struct wi_worker *worker, struct sighting *seen, weir_time now)
+{
+    if (seen->reported || now - seen->since < BLOCKED_LOOP_NS)
+        return;
+    seen->reported = true;
+    wi_log(WI_LOG_WARN,
+           "the loop is blocked: task \"%s\" spawned at %s has run for %lld ms without waiting",
+           text_of(&worker->run_name, "?"), text_of(&worker->run_site, "?"),
+           (long long)((now - seen->since) / WEIR_NS_PER_MS));
+}
+
+static void relieve(struct wi_worker *worker, struct sighting *seen)
+{
+    /* Tasks that have started may hog too, however many: threads have a bound. */
+    if (wi_load_relaxed(&wi_rt.threads) >= (int64_t)wi_rt.worker_count + wi_rt.threads_max)
+        return;
+    if (wi_worker_take(worker, seen->owner) == NULL)
+        return;
+    (void)wi_add_relaxed(&wi_rt.hogs_relieved, 1);
+    static struct wi_log_limit no_thread;
+    while (!wi_worker_give(worker)) {
+        /* The worker is ours until a thread takes it; ending hogs free threads. */
+        wi_log_limited(&no_thread, wi_clock_now(), WI_LOG_ERROR,
+                       "no thread can be started to relieve a worker whose task runs long");
+        (void)wi_loop_turn(&monitor.loop, wi_clock_now() + TICK_NS);
+        if (wi_load_acquire(&monitor.stopping) != 0)
+            return;
+    }
+}
+
+static void look_at(struct wi_worker *worker, struct sighting *seen, weir_time now)
+{
+    const uint64_t runs = wi_load_relaxed(&worker->runs);
+    const uint64_t owner = wi_load_relaxed(&worker->owner);
+    const bool in_task = wi_load_relaxed(&worker->run_site) != NULL;
+    /* What a slice made ready was not announced, since the slice might have ended at once. */
+    if (wi_worker_has_work(worker))
+        wi_worker_wake_one();
+    if (runs != seen->runs || !in_task) {
+        *seen = (struct sighting){ .runs = runs, .owner = owner, .since = now };
+        wi_store_relaxed(&wi_rt.blocked_now_ns, 0);
+        return;
+    }
+    seen->owner = owner;
+    if (wi_rt.scheduler == WEIR_SCHEDULER_LOOP) {
+        count_blocked_loop(seen, now);
+        report_blocked_loop(worker, seen, now);
+        return;
+    }
+    if (now - seen->since >= HOG_NS)
+        relieve(worker, seen);
+}
+
+static bool all_idle(void)
+{
+    return wi_load_seq_cst(&wi_rt.idle_count) == (uint32_t)wi_rt.worker_count;
+}
+
+static void look_at_all(weir_time now)
+{
+    for (int i = 0; i < wi_rt.worker_count; i++)
+        look_at(&wi_rt.workers[i], &monitor.sightings[i], now);
+    if (wi_load_relaxed(&wi_rt.driver) == 0 && now - wi_load_relaxed(&wi_rt.polled) > POLL_LATE_NS)
+        wi_worker_wake_one();
+    monitor.quiet_ticks = all_idle() ? monitor.quiet_ticks + 1 : 0;
+    if (monitor.quiet_ticks == 0)
+        monitor.trimmed = false;
+}
+
+static void monitor_main(void *arg)
+{
+    (void)arg;
+    while (wi_load_acquire(&monitor.stopping) == 0) {
+        weir_time now = wi_clock_now();
+        weir_time until = now + TICK_NS;
+        if (monitor.quiet_ticks >= QUIET_TICKS) {
+            if (!monitor.trimmed) {
+                wi_stack_pool_trim();
+                monitor.trimmed = true;
+            }
+            wi_store_seq_cst(&monitor.asleep, 1); /* a */
+            if (all_idle())                       /* b */
+                until = now + QUIET_NS;
+        }
+        (void)wi_loop_turn(&monitor.loop, until);
+        wi_store_relaxed(&monitor.asleep, 0);
+        look_at_all(wi_clock_now());
+        wi_runtime_drain_log();
+    }
+}
+
+void wi_monitor_notice(void)
+{
+    if (wi_load_seq_cst(&monitor.asleep) == 0) /* d */
+        return;
+    if (wi_swap_acq_rel(&monitor.asleep, 0) == 1)
+        wi_loop_kick(&monitor.loop);
+}
+
+int wi_monitor_open(void)
+{
+    int rc = wi_loop_open(&monitor.loop);
+    if (rc != 0)
+        return rc;
+    wi_store_relaxed(&monitor.stopping, 0);
+    wi_store_relaxed(&monitor.asleep, 0);
+    monitor.quiet_ticks = 0;
+    monitor.trimmed = false;
+    for (int i = 0; i < WI_WORKERS_MAX; i++)
+        monitor.sightings[i] = (struct sighting){ 0 };
+    rc = wi_os_thread_start(&monitor.thread, monitor_main, NULL, MONITOR_STACK_BYTES,
+                            "weir-monitor");
+    if (rc != 0) {
+        wi_loop_close(&monitor.loop);
+        return rc;
+    }
+    monitor.open = true;
+    return 0;
+}
+
+void wi_monitor_stop(void)
+{
+    if (!monitor.open || wi_load_relaxed(&monitor.stopping) != 0)
+        return;
+    wi_store_release(&monitor.stopping, 1);
+    wi_loop_kick(&monitor.loop);
+    wi_os_thread_join(&monitor.thread);
+}
+
+void wi_monitor_close(void)
+{
+    if (!monitor.open)
+        return;
+    wi_monitor_stop();
+    wi_loop_close(&monitor.loop);
+    monitor.open = false;
+}
+
+struct wi_loop *wi_monitor_loop(void)
+{
+    return monitor.open ? &monitor.loop : NULL;
+}

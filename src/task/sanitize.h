@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WI_TASK_SANITIZE_H
+#define WI_TASK_SANITIZE_H
+
+/* Tells AddressSanitizer and ThreadSanitizer of stack switches.  In builds without them every
+ * function is empty.
+ *
+ * A context that can be switched to has a wi_fiber: what the sanitizers must know of it. */
+
+#include <stddef.h>
+
+struct wi_fiber {
+    void *thread_fiber; /* ThreadSanitizer's */
+    void *fake_stack;   /* AddressSanitizer's, while it does not run */
+    const void *stack_low;
+    size_t stack_bytes;
+};
+
+#if defined(__SANITIZE_THREAD__)
+#define WI_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define WI_TSAN 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define WI_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WI_ASAN 1
+#endif
+#endif
+
+#if defined(WI_TSAN)
+void *__tsan_get_current_fiber(void);
+void *__tsan_create_fiber(unsigned flags);
+void __tsan_destroy_fiber(void *fiber);
+void __tsan_switch_to_fiber(void *fiber, unsigned flags);
+
+static inline void wi_tsan_adopt(struct wi_fiber *fiber)
+{
+    fiber->thread_fiber = __tsan_get_current_fiber();
+}
+static inline void wi_tsan_make(struct wi_fiber *fiber)
+{
+    fiber->thread_fiber = __tsan_create_fiber(0);
+}
+static inline void wi_tsan_drop(struct wi_fiber *fiber)
+{
+    __tsan_destroy_fiber(fiber->thread_fiber);
+}
+static inline void wi_tsan_switch(struct wi_fiber *fiber)
+{
+    __tsan_switch_to_fiber(fiber->thread_fiber, 0);
+}
+#else
+static inline void wi_tsan_adopt(struct wi_fiber *fiber)
+{
+    (void)fiber;
+}
+static inline void wi_tsan_make(struct wi_fiber *fiber)
+{
+    (void)fiber;
+}
+static inline void wi_tsan_drop(struct wi_fiber *fiber)
+{
+    (void)fiber;
+}
+static inline void wi_tsan_switch(struct wi_fiber *fiber)
+{
+    (void)fiber;
+}
+#endif
+
+#if defined(WI_ASAN)
+void __sanitizer_start_switch_fiber(void **fake_stack_save, const void *bottom, size_t size);
+void __sanitizer_finish_switch_fiber(void *fake_stack_save, const void **bottom_old,
+                                     size_t *size_old);
+void __asan_unpoison_memory_region(void const volatile *address, size_t bytes);
+
+static inline void wi_asan_start(struct wi_fiber *from, const struct wi_fiber *to)
+{
+    __sanitizer_start_switch_fiber(from != NULL ? &from->fake_stack : NULL, to->stack_low,
+                                   to->stack_bytes);
+}
+static inline void wi_asan_finish(struct wi_fiber *now)
+{
+    __sanitizer_finish_switch_fiber(now->fake_stack, NULL, NULL);
+}
+static inline void wi_asan_clear(const void *low, size_t bytes)
+{
+    __asan_unpoison_memory_region(low, bytes);
+}
+#else
+static inline void wi_asan_start(struct wi_fiber *from, const struct wi_fiber *to)
+{
+    (void)from;
+    (void)to;
+}
+static inline void wi_asan_finish(struct wi_fiber *now)
+{
+    (void)now;
+}
+static inline void wi_asan_clear(const void *low, size_t bytes)
+{
+    (void)low;
+    (void)bytes;
+}
+#endif
+
+/* Right before the switch; `from` NULL: the leaving context never runs again. */
+static inline void wi_fiber_leave(struct wi_fiber *from, struct wi_fiber *to)
+{
+    wi_asan_start(from, to);
+    wi_tsan_switch(to);
+}
+
+/* Right after it, on the coming context. */
+static inline void wi_fiber_arrive(struct wi_fiber *now)
+{
+    wi_asan_finish(now);
+}
+
+#endif

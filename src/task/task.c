@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of a task: spawn, park, end, join, cancel; see task.h.
+ *
+ * Records come from chunks that stay mapped while the runtime is open.  A worker keeps some free
+ * ones; the rest lie in a global list. */
+#include "task/task.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "os/clock.h"
+#include "os/vm.h"
+#include "sync/thread_parker.h"
+#include "task/rt.h"
+#include "task/runtime.h"
+#include "task/worker.h"
+
+enum {
+    CHUNK_BYTES = 65536,
+    CHUNK_RECORDS = CHUNK_BYTES / sizeof(struct weir_task),
+    WORKER_FREE_MAX = 64,
+    WORKER_FREE_BATCH = 32,
+};
+
+_Static_assert(sizeof(struct weir_task) <= 320, "a control block stays small");
+
+struct chunk {
+    struct chunk *next;
+    void *base;
+};
+
+static struct {
+    struct wi_lock lock;
+    /* guarded by lock */
+    struct weir_task *free_tasks;
+    struct chunk *chunks;
+    int64_t records;
+    int64_t records_max;
+    int64_t in_use; /* taken from the list, also those in caches of workers */
+    /* atomic */
+    wi_atomic_i64 ended; /* tasks that have let go of their record */
+} slab;
+
+static void timer_fired(struct wi_timer *timer)
+{
+    wi_wake(&wi_container_of(timer, struct weir_task, timer)->parker);
+}
+
+/* -- records ---------------------------------------------------------------------------------- */
+
+void wi_task_slab_open(int64_t records_max)
+{
+    memset(&slab, 0, sizeof(slab));
+    slab.records_max = records_max;
+}
+
+void wi_task_slab_close(void)
+{
+    while (slab.chunks != NULL) {
+        struct chunk *chunk = slab.chunks;
+        slab.chunks = chunk->next;
+        wi_vm_unmap(chunk->base, CHUNK_BYTES);
+        wi_free(chunk);
+    }
+    slab.free_tasks = NULL;
+    slab.records = 0;
+}
+
+static int grow_locked(void)
+{
+    if (slab.records >= slab.records_max)
+        return WEIR_EOVERFLOW;
+    struct chunk *chunk = wi_alloc(sizeof(*chunk));
+    if (chunk == NULL)
+        return WEIR_ENOMEM;
+    if (wi_vm_map(CHUNK_BYTES, &chunk->base) != 0) {
+        wi_free(chunk);
+        return WEIR_ENOMEM;
+    }
+    chunk->next = slab.chunks;
+    slab.chunks = chunk;
+    struct weir_task *records = chunk->base;
+    const int64_t left = slab.records_max - slab.records;
+    const size_t count = left < (int64_t)CHUNK_RECORDS ? (size_t)left : (size_t)CHUNK_RECORDS;
+    for (size_t i = count; i-- > 0;) {
+        /* A timer that was about to fire when its task ended may still read these. */
+        wi_timer_init(&records[i].timer, timer_fired);
+        records[i].next = slab.free_tasks;
+        slab.free_tasks = &records[i];
+    }
+    slab.records += (int64_t)count;
+    return 0;
+}
+
+/* Takes up to `want` records as a chain.  How many, or a code if none. */
+static int take_records(int want, struct weir_task **out)
+{
+    struct weir_task *chain = NULL;
+    int taken = 0;
+    int rc = 0;
+    wi_lock(&slab.lock);
+    while (taken < want) {
+        if (slab.free_tasks == NULL && (taken > 0 || (rc = grow_locked()) != 0))
+            break;
+        struct weir_task *task = slab.free_tasks;
+        slab.free_tasks = task->next;
+        task->next = chain;
+        chain = task;
+        taken++;
+    }
+    wi_unlock(&slab.lock);
+    *out = chain;
+    return taken > 0 ? taken : rc;
+}
+
+static void give_records(struct weir_task *first, struct weir_task *last)
+{
+    wi_lock(&slab.lock);
+    last->next = slab.free_tasks;
+    slab.free_tasks = first;
+    wi_unlock(&slab.lock);
+}
+
+static int record_take(struct weir_task **out)
+{
+    struct wi_worker *worker = wi_worker_enter();
+    if (worker == NULL) {
+        int taken = take_records(1, out);
+        return taken > 0 ? 0 : taken;
+    }
+    int rc = 0;
+    if (worker->free_tasks == NULL) {
+        rc = take_records(WORKER_FREE_BATCH, &worker->free_tasks);
+        worker->free_task_count = rc > 0 ? rc : 0;
+    }
+    struct weir_task *task = worker->free_tasks;
+    if (task != NULL) {
+        worker->free_tasks = task->next;
+        worker->free_task_count--;
+        *out = task;
+        rc = 0;
+    }
+    wi_worker_leave(worker);
+    return rc;
+}
+
+static void record_give(struct weir_task *task)
+{
+    (void)wi_add_relaxed(&slab.ended, 1);
+    struct wi_worker *worker = wi_worker_enter();
+    if (worker == NULL) {
+        give_records(task, task);
+        return;
+    }
+    task->next = worker->free_tasks;
+    worker->free_tasks = task;
+    if (++worker->free_task_count > WORKER_FREE_MAX) {
+        struct weir_task *first = worker->free_tasks;
+        struct weir_task *last = first;
+        for (int i = 1; i < WORKER_FREE_BATCH; i++)
+            last = last->next;
+        worker->free_tasks = last->next;
+        worker->free_task_count -= WORKER_FREE_BATCH;
+        give_records(first, last);
+    }
+    wi_worker_leave(worker);
+}
+
+int64_t wi_task_count_started(void)
+{
+    return (int64_t)wi_load_relaxed(&wi_rt.next_task_id);
+}
+
+int64_t wi_task_count_live(void)
+{
+    int64_t live = wi_task_count_started() - wi_load_relaxed(&slab.ended);
+    return live > 0 ? live : 0;
+}
+
+/* -- parking ---------------------------------------------------------------------------------- */
+
+static void task_park(struct wi_parker *parker, weir_time deadline)
+{
+    uint32_t word = WI_PARKER_NOTIFIED;
+    if (wi_cas_acq_rel(&parker->word, &word, WI_PARKER_EMPTY)) /* parker.h: b */
+        return;
+    struct weir_task *task = wi_container_of(parker, struct weir_task, parker);
+    const bool timed = deadline != WEIR_NO_DEADLINE;
+    if (timed)
+        wi_runtime_timer_start(&task->timer, deadline);
+    wi_task_leave(WI_ACTION_PARK);                         /* c: run by the scheduler */
+    (void)wi_swap_acq_rel(&parker->word, WI_PARKER_EMPTY); /* d */
+    if (timed)
+        (void)wi_timer_stop(&task->timer);
+}
+
+static void task_resume(struct wi_parker *parker)
+{
+    wi_task_make_ready(wi_container_of(parker, struct weir_task, parker), true);
+}
+
+static const struct wi_parker_ops task_parker_ops = { .park = task_park, .resume = task_resume };
+
+/* -- spawn ------------------------------------------------------------------------------------ */
+
+struct spawn {
+    weir_scope *scope;
+    weir_task_fn *fn;
+    void *arg;
+    const char *name;
+    const char *site;
+    uint32_t flags;
+    size_t stack_bytes;
+    weir_time deadline;
+    bool handle;
+};
+
+static void prepare(struct weir_task *task, const struct spawn *spawn)
+{
+    const bool vehicle = (spawn->flags & WI_TASK_VEHICLE) != 0;
+    wi_parker_init(&task->parker, vehicle ? &wi_thread_parker_ops : &task_parker_ops);
+    task->parker.deadline = spawn->deadline;
+    task->next = NULL;
+    task->context = NULL;
+    task->stack = NULL;
+    task->fn = spawn->fn;
+    task->arg = spawn->arg;
+    task->innermost = NULL;
+    task->flags = spawn->flags;
+    task->stack_bytes_wanted = (uint32_t)spawn->stack_bytes;
+    task->name = spawn->name != NULL ? spawn->name : "";
+    task->site = spawn->site != NULL ? spawn->site : "";
+    task->scope = spawn->scope;
+    task->id = wi_add_relaxed(&wi_rt.next_task_id, 1) + 1;
+    wi_list_init(&task->sibling);
+    wi_lock_init(&task->lock);
+    task->finished = false;
+    task->result = 0;
+    task->joiner = NULL;
+    wi_store_relaxed(&task->references, spawn->handle ? 2 : 1);
+}
+
+static int spawn_task(const struct spawn *spawn, struct weir_task **out)
+{
+    struct weir_task *task;
+    int rc = record_take(&task);
+    if (rc != 0)
+        return rc;
+    prepare(task, spawn);
+    rc = wi_scope_child_begin(spawn->scope, task);
+    if (rc != 0) {
+        record_give(task);
+        return rc;
+    }
+    if (out != NULL)
+        *out = task;
+    if ((spawn->flags & WI_TASK_VEHICLE) == 0) {
+        wi_task_make_ready(task, false);
+        return 0;
+    }
+    rc = wi_vehicle_submit(task);
+    if (rc == 0)
+        return 0;
+    wi_scope_child_ended(spawn->scope, task, 0);
+    record_give(task);
+    return rc;
+}
+
+/* How a task is carried under the open scheduler. */
+static uint32_t carry_flags(bool blocking, bool pinned)
+{
+    if (wi_rt.scheduler == WEIR_SCHEDULER_THREADS)
+        return WI_TASK_VEHICLE;
+    if (blocking)
+        return WI_TASK_VEHICLE | WI_TASK_QUEUED_VEHICLE;
+    /* Under `loop` every plain task stays on one thread as it is. */
+    if (pinned && wi_rt.scheduler == WEIR_SCHEDULER_TASKS)
+        return WI_TASK_VEHICLE;
+    return 0;
+}
+
+int wi_task_spawn(weir_scope *scope, weir_task_fn *fn, void *arg, const char *name,
+                  const char *site, uint32_t flags, size_t stack_bytes, weir_time deadline)
+{
+    const struct spawn spawn = {
+        .scope = scope,
+        .fn = fn,
+        .arg = arg,
+        .name = name,
+        .site = site,
+        .flags = carry_flags((flags & WI_SPAWN_BLOCKING) != 0, (flags & WI_SPAWN_PINNED) != 0),
+        .stack_bytes = stack_bytes,
+        .deadline = deadline,
+    };
+    return spawn_task(&spawn, NULL);
+}
+
+static weir_time inherited_deadline(const struct weir_scope *scope, weir_time wanted)
+{
+    weir_time deadline = wanted != 0 ? wanted : WEIR_NO_DEADLINE;
+    const struct weir_task *parent = wi_task_current();
+    if (parent != NULL && parent->parker.deadline < deadline)
+        deadline = parent->parker.deadline;
+    return scope->deadline < deadline ? scope->deadline : deadline;
+}
+
+static int spawn_with(weir_task_fn *fn, void *arg, const struct weir_task_opts *opts, bool handle,
+                      struct weir_task **out)
+{
+    wi_bug_unless(fn != NULL);
+    int rc = wi_runtime_check();
+    if (rc != 0)
+        return rc;
+    const struct weir_task_opts defaults = { 0 };
+    if (opts == NULL)
+        opts = &defaults;
+    if (opts->stack_bytes > (size_t)1 << WI_STACK_CLASS_MAX)
+        return WEIR_EINVAL;
+    struct weir_scope *scope = opts->scope != NULL ? opts->scope : wi_scope_ambient();
+    const struct spawn spawn = {
+        .scope = scope,
+        .fn = fn,
+        .arg = arg,
+        .name = opts->name,
+        .site = opts->site,
+        .flags = carry_flags(opts->blocking, opts->pinned),
+        .stack_bytes = opts->stack_bytes,
+        .deadline = inherited_deadline(scope, opts->deadline),
+        .handle = handle,
+    };
+    return spawn_task(&spawn, out);
+}
+
+int weir_go_with(weir_task_fn *fn, void *arg, const struct weir_task_opts *opts)
+{
+    return spawn_with(fn, arg, opts, false, NULL);
+}
+
+int weir_task_start_with(weir_task **out, weir_task_fn *fn, void *arg,
+                         const struct weir_task_opts *opts)
+{
+    wi_bug_unless(out != NULL);
+    return spawn_with(fn, arg, opts, true, out);
+}
+
+/* -- end -------------------------------------------------------------------------------------- */
+
+void wi_task_run(struct weir_task *task)
+{
+    int result = task->fn(task->arg);
+    if (task->innermost != NULL)
+        wi_bug_misuse("weir_scope_open", "the task ended with a scope open; task",
+                      (int64_t)task->id);
+    task->result = result;
+}
+
+void wi_task_finish(struct weir_task *task)
+{
+    struct weir_scope *scope = task->scope;
+    const int result = task->result;
+    wi_lock(&task->lock);
+    task->finished = true;
+    struct wi_waiter *joiner = task->joiner;
+    task->joiner = NULL;
+    if (joiner != NULL && !wi_waiter_claim(joiner))
+        joiner = NULL;
+    wi_unlock(&task->lock);
+    if (joiner != NULL)
+        wi_waiter_done(joiner, result);
+    /* While the run holds its reference the record stays this task's, linked into the scope. */
+    wi_scope_child_ended(scope, task, result);
+    wi_task_reference_drop(task);
+}
+
+void wi_task_reference_drop(struct weir_task *task)
+{
+    if (wi_sub_acq_rel(&task->references, 1) == 1)
+        record_give(task);
+}
+
+int weir_task_join(weir_task *task, int *result, weir_time deadline)
+{
+    wi_bug_unless(task != NULL);
+    if (task == wi_task_current())
+        return WEIR_EDEADLK;
+    struct wi_wait wait;
+    struct wi_waiter waiter;
+    wi_wait_init(&wait);
+    wi_waiter_init(&waiter, &wait, 0, NULL);
+
+    wi_lock(&task->lock);
+    bool finished = task->finished;
+    if (!finished && deadline != WEIR_DONT_WAIT) {
+        if (task->joiner != NULL)
+            wi_bug_misuse("weir_task_join", "two callers join one task", (int64_t)task->id);
+        task->joiner = &waiter;
+    }
+    wi_unlock(&task->lock);
+    if (!finished) {
+        if (deadline == WEIR_DONT_WAIT)
+            return WEIR_ETIMEDOUT;
+        int rc = wi_wait(&wait, deadline, WI_WAIT_UNCANCELABLE);
+        if (rc < 0) {
+            wi_lock(&task->lock);
+            task->joiner = NULL;
+            wi_unlock(&task->lock);
+            return rc;
+        }
+    }
+    if (result != NULL)
+        *result = task->result;
+    wi_task_reference_drop(task);
+    return 0;
+}
+
+void weir_task_release(weir_task *task)
+{
+    wi_bug_unless(task != NULL);
+    wi_task_reference_drop(task);
+}
+
+void weir_task_cancel(weir_task *task, int cause)
+{
+    wi_bug_unless(task != NULL);
+    wi_bug_unless_cmp(cause, <, 0);
+    wi_parker_cancel(&task->parker, cause);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WI_TASK_TASK_H
+#define WI_TASK_TASK_H
+
+/* The control block of a task, and a task's life.
+ *
+ * Life: taken from the slab, linked into its scope, queued; at its first run a stack is attached;
+ * it runs and parks; its end tells joiner and scope and gives the stack back; the record goes back
+ * when run and handle have both let go.  Records are type-stable: never unmapped while the runtime
+ * is open, so that a late wake touches a parker, whoever's it is by then. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "loop/wheel.h"
+#include "sync/lock.h"
+#include "sync/parker.h"
+#include "sync/wait.h"
+#include "task/sanitize.h"
+#include "task/stack.h"
+#include "weir/scope.h"
+#include "weir/task.h"
+
+enum {
+    WI_TASK_VEHICLE = 1u,        /* runs on an OS thread of its own, not on a stack of ours */
+    WI_TASK_STARTED = 2u,        /* has run */
+    WI_TASK_QUEUED_VEHICLE = 4u, /* may wait for a vehicle (.blocking), else refused (.pinned) */
+};
+
+struct weir_task {
+    struct wi_parker parker; /* see parker.h */
+    struct wi_timer timer;   /* wakes the parker; started and stopped by the task */
+    /* owner: the queue it lies in, else whoever runs it */
+    struct weir_task *next;
+    /* owner: the task, and the scheduler while it does not run */
+    void *context;
+    struct wi_stack *stack;
+    weir_task_fn *fn;
+    void *arg;
+    struct weir_scope *innermost; /* the scope it has open, or NULL */
+    uint32_t flags;
+    uint32_t stack_bytes_wanted;
+    /* constant while it lives */
+    const char *name;
+    const char *site;
+    struct weir_scope *scope; /* that it belongs to */
+    uint64_t id;
+    /* guarded by scope->lock */
+    struct wi_list sibling;
+    /* guarded by lock */
+    struct wi_lock lock;
+    bool finished;
+    int result;
+    struct wi_waiter *joiner;
+    /* atomic */
+    wi_atomic_u32 references; /* the run, and a handle */
+    struct wi_fiber fiber;    /* owner: as context */
+};
+
+/* Records.  open before any, close after the last. */
+void wi_task_slab_open(int64_t records_max);
+void wi_task_slab_close(void);
+
+/* The calling code's task, NULL outside tasks.  Not to be cached over a wait. */
+struct weir_task *wi_task_current(void);
+
+/* What runs on the task's own stack or thread: fn, then the end of its open scopes is checked. */
+void wi_task_run(struct weir_task *task);
+
+/* After the task has left its stack or thread: tells joiner and scope, lets go of the record. */
+void wi_task_finish(struct weir_task *task);
+
+void wi_task_reference_drop(struct weir_task *task);
+
+int64_t wi_task_count_started(void);
+int64_t wi_task_count_live(void);
+
+#endif

@@ -1,0 +1,744 @@
+/* SPDX-License-Identifier: MIT */
+/* The scheduler: how a worker finds the next task, runs it, sleeps and is woken.  The ownership
+ * word is explained in worker.h.
+ *
+ * Order of the search: every 61st time the global queue first; the slot of the task woken last (at
+ * most LIFO_MAX times in a row); the own queue; the global queue; then, as a searcher, the queues
+ * of the others; then sleep, in the poller if nobody else is there.
+ *
+ * Sleep and wake.  At most one worker is on its way to find work (`searching`), and it wakes the
+ * next when it has found some (Go's and tokio's rule).
+ *   sleeper: a: enters the idle stack (idle_count, seq_cst); gives `searching` back (seq_cst);
+ *            b: looks at all queues once more; then blocks.
+ *   pusher:  c: publishes a task; d: reads idle_count and searching (seq_cst); wakes if somebody is
+ *            idle and nobody searches.
+ * Of a-b and c-d at least one side sees the other: no task is left with every worker asleep.
+ *
+ * The poller is looked at whenever a worker has nothing to do, and between tasks at intervals of
+ * about POLL_NS, counted in task runs and tuned by the clock, so that the clock is not read at
+ * every switch.  A worker that leaves the poller with work whose kind runs long has another idle
+ * worker take its place there; the monitor looks after the rest.
+ *
+ * Source: Go's proc.go (spinning threads), tokio's idle.rs; Blumofe and Leiserson 1999. */
+#include "task/worker.h"
+
+#include <stddef.h>
+
+#include "arch/context.h"
+#include "arch/cpu.h"
+#include "base/check.h"
+#include "os/clock.h"
+#include "os/futex.h"
+#include "task/rt.h"
+#include "task/runtime.h"
+
+enum {
+    GLOBAL_FIRST_EVERY = 61,
+    LIFO_MAX = 8,
+    POLL_INTERVAL_MAX = 64,
+    TIMERS_MAX = 256,
+    RUNS_PER_TURN_MAX = 1024,
+    INJECT_BATCH_MAX = WI_RUNQ_SLOTS / 2,
+};
+
+static const int64_t POLL_NS = 500 * WEIR_NS_PER_US;
+static const int64_t LONG_SLICE_NS = 50 * WEIR_NS_PER_US;
+static const int64_t STACK_RETRY_NS = 10 * WEIR_NS_PER_MS;
+
+#define USER_STATE ((uint64_t)0)
+#define RUNTIME_STATE ((uint64_t)1)
+
+static uint64_t owner_word(const struct wi_thread *thread, uint64_t state)
+{
+    return (uint64_t)(uintptr_t)thread | state;
+}
+
+void wi_worker_init(struct wi_worker *worker, int index)
+{
+    worker->index = index;
+    worker->lifo_left = LIFO_MAX;
+    worker->poll_interval = 1;
+    worker->poll_countdown = 1;
+    worker->random = (uint64_t)index * 0x9e3779b97f4a7c15u + 1;
+    wi_runq_init(&worker->queue);
+    wi_wheel_init(&worker->wheel, wi_clock_now());
+}
+
+/* -- ownership -------------------------------------------------------------------------------- */
+
+struct wi_worker *wi_worker_enter(void)
+{
+    struct wi_thread *thread = wi_thread_self();
+    if (thread == NULL || thread->worker == NULL)
+        return NULL;
+    if (thread->depth > 0) {
+        thread->depth++;
+        return thread->worker;
+    }
+    uint64_t expected = owner_word(thread, USER_STATE);
+    if (!wi_cas_acquire(&thread->worker->owner, &expected, owner_word(thread, RUNTIME_STATE))) {
+        thread->worker = NULL; /* a: taken */
+        return NULL;
+    }
+    thread->depth = 1;
+    return thread->worker;
+}
+
+void wi_worker_leave(struct wi_worker *worker)
+{
+    if (worker == NULL)
+        return;
+    struct wi_thread *thread = wi_thread_self();
+    if (--thread->depth == 0)
+        wi_store_release(&worker->owner, owner_word(thread, USER_STATE)); /* b */
+}
+
+struct wi_thread *wi_worker_take(struct wi_worker *worker, uint64_t seen_owner)
+{
+    if ((seen_owner & RUNTIME_STATE) != 0 || seen_owner == 0)
+        return NULL;
+    struct wi_thread *thread = (struct wi_thread *)(uintptr_t)seen_owner;
+    /* Before the CAS: once it has succeeded the thread may come back at any moment. */
+    uint64_t expected = seen_owner;
+    (void)wi_add_relaxed(&wi_rt.hogs, 1);
+    wi_store_relaxed(&thread->hog, 1);
+    if (!wi_cas_acq_rel(&worker->owner, &expected, RUNTIME_STATE)) { /* c */
+        wi_store_relaxed(&thread->hog, 0);
+        (void)wi_sub_relaxed(&wi_rt.hogs, 1);
+        return NULL;
+    }
+    return thread;
+}
+
+bool wi_worker_give(struct wi_worker *worker)
+{
+    wi_lock(&wi_rt.thread_lock);
+    struct wi_thread *spare = wi_rt.spares;
+    if (spare != NULL)
+        wi_rt.spares = spare->next_spare;
+    wi_unlock(&wi_rt.thread_lock);
+    if (spare == NULL)
+        return wi_thread_create(worker) == 0;
+    spare->worker = worker;
+    wi_store_release(&worker->owner, owner_word(spare, RUNTIME_STATE)); /* d */
+    wi_store_release(&spare->wake, 1);
+    wi_futex_wake(&spare->wake, 1);
+    return true;
+}
+
+/* -- queues ----------------------------------------------------------------------------------- */
+
+static void inject_push_list(struct weir_task *first, struct weir_task *last, int64_t count)
+{
+    last->next = NULL;
+    wi_lock(&wi_rt.inject_lock);
+    if (wi_rt.inject_last == NULL)
+        wi_rt.inject_first = first;
+    else
+        wi_rt.inject_last->next = first;
+    wi_rt.inject_last = last;
+    wi_store_seq_cst(&wi_rt.inject_count, wi_load_relaxed(&wi_rt.inject_count) + count); /* c */
+    wi_unlock(&wi_rt.inject_lock);
+}
+
+/* Takes one task from the global queue, and moves a fair share of the rest to the worker's own. */
+static struct weir_task *inject_pop(struct wi_worker *worker)
+{
+    if (wi_load_relaxed(&wi_rt.inject_count) == 0)
+        return NULL;
+    wi_lock(&wi_rt.inject_lock);
+    int64_t count = wi_load_relaxed(&wi_rt.inject_count);
+    int64_t share = count / wi_rt.worker_count + 1;
+    if (share > INJECT_BATCH_MAX)
+        share = INJECT_BATCH_MAX;
+    if (share > count)
+        share = count;
+    struct weir_task *task = wi_rt.inject_first;
+    int64_t taken = 0;
+    for (; taken < share; taken++) {
+        struct weir_task *item = wi_rt.inject_first;
+        struct weir_task *rest = item->next; /* once pushed, a thief may run and requeue it */
+        if (taken > 0 && !wi_runq_push(&worker->queue, item))
+            break;
+        wi_rt.inject_first = rest;
+    }
+    if (wi_rt.inject_first == NULL)
+        wi_rt.inject_last = NULL;
+    wi_store_seq_cst(&wi_rt.inject_count, count - taken);
+    wi_unlock(&wi_rt.inject_lock);
+    return task;
+}
+
+static void queue_push(struct wi_worker *worker, struct weir_task *task)
+{
+    while (!wi_runq_push(&worker->queue, task)) {
+        void *items[WI_RUNQ_SLOTS / 2];
+        int count = wi_runq_spill(&worker->queue, items);
+        if (count == 0)
+            continue;
+        for (int i = 0; i + 1 < count; i++)
+            ((struct weir_task *)items[i])->next = items[i + 1];
+        inject_push_list(items[0], items[count - 1], count);
+    }
+}
+
+void wi_task_make_ready(struct weir_task *task, bool woken)
+{
+    struct wi_worker *worker = wi_worker_enter();
+    if (worker == NULL) {
+        inject_push_list(task, task, 1);
+        wi_worker_wake_one(); /* d */
+        return;
+    }
+    struct wi_thread *thread = wi_thread_self();
+    bool alone = false;
+    if (woken && !thread->dispatching && worker->lifo_left > 0) {
+        task = wi_swap_acq_rel(&worker->next, task);
+        alone = task == NULL; /* it runs here as soon as the waker parks: nobody need wake */
+    }
+    if (task != NULL)
+        queue_push(worker, task);
+    /* Where slices are long, though, another worker shall come for it: stages of a pipeline run
+     * beside each other. */
+    if (worker->slice_mean_ns > LONG_SLICE_NS)
+        alone = false;
+    bool quiet = alone || thread->dispatching;
+    bool turned_from_outside = thread->depth == 1 && thread->task == NULL && !thread->dispatching;
+    wi_worker_leave(worker);
+    if (!quiet || turned_from_outside)
+        wi_worker_wake_one(); /* d */
+}
+
+bool wi_worker_has_work(struct wi_worker *worker)
+{
+    return wi_load_seq_cst(&worker->next) != NULL || wi_runq_count(&worker->queue) > 0;
+}
+
+static bool somebody_has_work(void)
+{
+    if (wi_load_seq_cst(&wi_rt.inject_count) > 0)
+        return true;
+    for (int i = 0; i < wi_rt.worker_count; i++) {
+        if (wi_worker_has_work(&wi_rt.workers[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool too_many_hogs(void)
+{
+    return wi_load_relaxed(&wi_rt.hogs) > 2u * (uint32_t)wi_rt.worker_count;
+}
+
+/* -- sleep and wake --------------------------------------------------------------------------- */
+
+void wi_worker_wake_one(void)
+{
+    if (wi_load_seq_cst(&wi_rt.idle_count) == 0)
+        return;
+    uint32_t none = 0;
+    if (!wi_cas_seq_cst(&wi_rt.searching, &none, 1))
+        return;
+    struct wi_worker *worker = NULL;
+    wi_lock(&wi_rt.idle_lock);
+    uint32_t count = wi_load_relaxed(&wi_rt.idle_count);
+    if (count > 0) {
+        worker = wi_rt.idle[count - 1];
+        worker->idle = false;
+        wi_store_seq_cst(&wi_rt.idle_count, count - 1);
+    }
+    wi_unlock(&wi_rt.idle_lock);
+    if (worker == NULL) {
+        (void)wi_sub_seq_cst(&wi_rt.searching, 1);
+        return;
+    }
+    wi_store_seq_cst(&worker->park_word, 1);
+    if (wi_load_seq_cst(&worker->driving) != 0)
+        wi_loop_kick(&wi_rt.loop);
+    else
+        wi_futex_wake(&worker->park_word, 1);
+}
+
+void wi_worker_wake_all(void)
+{
+    for (int i = 0; i < wi_rt.worker_count; i++) {
+        wi_store_seq_cst(&wi_rt.workers[i].park_word, 1);
+        wi_futex_wake(&wi_rt.workers[i].park_word, 1);
+    }
+    wi_loop_kick(&wi_rt.loop);
+    wi_lock(&wi_rt.thread_lock);
+    for (struct wi_thread *spare = wi_rt.spares; spare != NULL; spare = spare->next_spare) {
+        wi_store_release(&spare->wake, 1);
+        wi_futex_wake(&spare->wake, 1);
+    }
+    wi_unlock(&wi_rt.thread_lock);
+}
+
+static void idle_enter(struct wi_worker *worker)
+{
+    wi_store_relaxed(&worker->park_word, 0);
+    wi_lock(&wi_rt.idle_lock);
+    uint32_t count = wi_load_relaxed(&wi_rt.idle_count);
+    wi_rt.idle[count] = worker;
+    worker->idle = true;
+    wi_store_seq_cst(&wi_rt.idle_count, count + 1); /* a */
+    wi_unlock(&wi_rt.idle_lock);
+    if (worker->searching) {
+        worker->searching = false;
+        (void)wi_sub_seq_cst(&wi_rt.searching, 1);
+    }
+}
+
+static void idle_leave(struct wi_worker *worker)
+{
+    wi_lock(&wi_rt.idle_lock);
+    if (worker->idle) {
+        uint32_t count = wi_load_relaxed(&wi_rt.idle_count);
+        uint32_t at = 0;
+        while (wi_rt.idle[at] != worker)
+            at++;
+        wi_rt.idle[at] = wi_rt.idle[count - 1];
+        worker->idle = false;
+        wi_store_seq_cst(&wi_rt.idle_count, count - 1);
+    } else {
+        worker->searching = true; /* wi_worker_wake_one() has counted it */
+    }
+    wi_unlock(&wi_rt.idle_lock);
+    wi_monitor_notice();
+}
+
+static void stop_searching(struct wi_worker *worker)
+{
+    if (!worker->searching)
+        return;
+    worker->searching = false;
+    /* The last searcher that found work has the next one look for more. */
+    if (wi_sub_seq_cst(&wi_rt.searching, 1) == 1)
+        wi_worker_wake_one();
+}
+
+/* -- the poller ------------------------------------------------------------------------------- */
+
+static bool driver_try(void)
+{
+    uint32_t nobody = 0;
+    return wi_load_relaxed(&wi_rt.driver) == 0 && wi_cas_acquire(&wi_rt.driver, &nobody, 1);
+}
+
+static void driver_release(void)
+{
+    wi_store_release(&wi_rt.driver, 0);
+}
+
+static void announce_queued(struct wi_worker *worker)
+{
+    uint32_t queued = wi_runq_count(&worker->queue);
+    if (queued > 1 || (queued == 1 && worker->slice_mean_ns > LONG_SLICE_NS))
+        wi_worker_wake_one();
+}
+
+/* Handles fetched events; the tasks they make ready are announced once, at the end. */
+static int handle_events(struct wi_thread *thread, struct wi_worker *worker, int count)
+{
+    thread->dispatching = true;
+    int handled = wi_loop_handle(&wi_rt.loop, count);
+    thread->dispatching = false;
+    driver_release();
+    announce_queued(worker);
+    return handled;
+}
+
+/* The same for the worker's timers.  Their tasks run in the order of their instants: the slot of
+ * the task woken last would let the latest run first. */
+static int handle_timers(struct wi_thread *thread, struct wi_worker *worker, weir_time now)
+{
+    thread->dispatching = true;
+    int fired = wi_wheel_advance(&worker->wheel, now, TIMERS_MAX);
+    thread->dispatching = false;
+    if (fired > 0)
+        announce_queued(worker);
+    return fired;
+}
+
+/* Looks at poller and timers without blocking, and tunes the interval until the next time. */
+static int poll_now(struct wi_thread *thread, struct wi_worker *worker)
+{
+    weir_time now = wi_clock_now();
+    int64_t elapsed = now - worker->polled;
+    int runs = worker->poll_interval - worker->poll_countdown;
+    if (runs > 0) {
+        worker->slice_mean_ns = elapsed / runs;
+        int64_t interval = POLL_NS / (worker->slice_mean_ns + 1);
+        worker->poll_interval = interval < 1 ? 1 : (int)interval;
+        if (interval > POLL_INTERVAL_MAX)
+            worker->poll_interval = POLL_INTERVAL_MAX;
+    }
+    worker->poll_countdown = worker->poll_interval;
+    worker->polled = now;
+    int handled = handle_timers(thread, worker, now);
+    if (!driver_try())
+        return handled;
+    wi_store_relaxed(&wi_rt.polled, now);
+    return handled + handle_events(thread, worker, wi_loop_wait(&wi_rt.loop, WEIR_DONT_WAIT));
+}
+
+/* Blocks until an event, a timer, a wake or the deadline.  The number of things handled. */
+static int sleep_idle(struct wi_thread *thread, struct wi_worker *worker, weir_time deadline)
+{
+    weir_time until = wi_wheel_next(&worker->wheel);
+    if (deadline < until)
+        until = deadline;
+    int handled = 0;
+    if (driver_try()) {
+        wi_store_seq_cst(&worker->driving, 1);
+        if (wi_load_seq_cst(&worker->park_word) != 0)
+            until = WEIR_DONT_WAIT;
+        int count = wi_loop_wait(&wi_rt.loop, until);
+        wi_store_seq_cst(&worker->driving, 0);
+        idle_leave(worker);
+        handled = handle_events(thread, worker, count);
+    } else {
+        (void)wi_futex_wait(&worker->park_word, 0, until);
+        idle_leave(worker);
+    }
+    worker->polled = wi_clock_now();
+    wi_store_relaxed(&wi_rt.polled, worker->polled);
+    worker->poll_countdown = worker->poll_interval;
+    return handled + handle_timers(thread, worker, worker->polled);
+}
+
+/* -- the search ------------------------------------------------------------------------------- */
+
+/* Tasks that were held back go to the global queue once they may start. */
+static void release_held(struct wi_worker *worker)
+{
+    if (too_many_hogs())
+        return;
+    while (worker->held != NULL) {
+        struct weir_task *task = worker->held;
+        worker->held = task->next;
+        inject_push_list(task, task, 1);
+    }
+}
+
+static struct weir_task *find_own(struct wi_thread *thread, struct wi_worker *worker)
+{
+    worker->tick++;
+    if (--worker->poll_countdown <= 0) {
+        if (worker->held != NULL)
+            release_held(worker);
+        (void)poll_now(thread, worker);
+    }
+    struct weir_task *task;
+    if (worker->tick % GLOBAL_FIRST_EVERY == 0 && (task = inject_pop(worker)) != NULL)
+        return task;
+    if (worker->lifo_left > 0 && wi_load_relaxed(&worker->next) != NULL) {
+        task = wi_swap_acq_rel(&worker->next, NULL);
+        if (task != NULL) {
+            worker->lifo_left--;
+            return task;
+        }
+    }
+    worker->lifo_left = LIFO_MAX;
+    if ((task = wi_runq_pop(&worker->queue)) != NULL)
+        return task;
+    if (wi_load_relaxed(&worker->next) != NULL &&
+        (task = wi_swap_acq_rel(&worker->next, NULL)) != NULL)
+        return task;
+    return inject_pop(worker);
+}
+
+static struct weir_task *steal(struct wi_worker *worker)
+{
+    const int count = wi_rt.worker_count;
+    if (count == 1)
+        return NULL;
+    worker->random = worker->random * 6364136223846793005u + 1442695040888963407u;
+    int start = (int)((worker->random >> 33) % (uint64_t)count);
+    for (int i = 0; i < count; i++) {
+        struct wi_worker *victim = &wi_rt.workers[(start + i) % count];
+        if (victim != worker && wi_runq_steal(&victim->queue, &worker->queue) > 0)
+            return wi_runq_pop(&worker->queue);
+    }
+    for (int i = 0; i < count; i++) {
+        struct wi_worker *victim = &wi_rt.workers[(start + i) % count];
+        if (victim == worker || wi_load_relaxed(&victim->next) == NULL)
+            continue;
+        struct weir_task *task = wi_swap_acq_rel(&victim->next, NULL);
+        if (task != NULL)
+            return task;
+    }
+    return NULL;
+}
+
+/* The next task for this worker, waiting for one; NULL when the runtime stops. */
+static struct weir_task *find_task(struct wi_thread *thread, struct wi_worker *worker)
+{
+    for (;;) {
+        struct weir_task *task = find_own(thread, worker);
+        if (task == NULL)
+            task = steal(worker);
+        if (task != NULL) {
+            stop_searching(worker);
+            return task;
+        }
+        if (wi_load_acquire(&wi_rt.stopping) != 0)
+            return NULL;
+        if (worker->held != NULL)
+            release_held(worker);
+        idle_enter(worker);
+        if (somebody_has_work() || wi_load_seq_cst(&wi_rt.stopping) != 0) { /* b */
+            idle_leave(worker);
+            continue;
+        }
+        weir_time until = WEIR_NO_DEADLINE;
+        if (worker->held != NULL)
+            until = wi_clock_now() + STACK_RETRY_NS;
+        (void)sleep_idle(thread, worker, until);
+    }
+}
+
+/* -- running ---------------------------------------------------------------------------------- */
+
+static void task_entry(void *arg)
+{
+    struct weir_task *task = arg;
+    wi_fiber_arrive(&task->fiber);
+    wi_task_run(task);
+    wi_task_leave(WI_ACTION_EXIT);
+    wi_bug(__FILE__, __LINE__, "a task that ended does not run again");
+}
+
+/* False: no memory for its stack now. */
+static bool attach_stack(struct wi_worker *worker, struct weir_task *task)
+{
+    struct wi_stack *stack;
+    if (wi_stack_take(&worker->stacks, task->stack_bytes_wanted, &stack) != 0)
+        return false;
+    task->stack = stack;
+    void *start = wi_stack_start(stack, task->id);
+    task->context = wi_context_make(start, task_entry, task);
+    task->fiber.stack_low = stack->low;
+    task->fiber.stack_bytes = wi_stack_bytes(stack);
+    task->fiber.fake_stack = NULL;
+    wi_tsan_make(&task->fiber);
+    return true;
+}
+
+static void detach_stack(struct weir_task *task)
+{
+    struct wi_worker *worker = wi_worker_enter();
+    wi_asan_clear(task->stack->low, wi_stack_bytes(task->stack));
+    wi_tsan_drop(&task->fiber);
+    wi_stack_give(worker != NULL ? &worker->stacks : NULL, task->stack);
+    task->stack = NULL;
+    wi_worker_leave(worker);
+}
+
+static void check_canary(const struct weir_task *task)
+{
+    if (wi_unlikely(!wi_stack_intact(task->stack)))
+        wi_bug_misuse("a task's stack", "it overflowed; bytes it has",
+                      (int64_t)wi_stack_bytes(task->stack));
+}
+
+/* What a task that left its stack asked for.  From the PARKED on it may run elsewhere. */
+static void finish_switch(struct weir_task *task, enum wi_action action)
+{
+    check_canary(task);
+    switch (action) {
+    case WI_ACTION_PARK: {
+        uint32_t word = WI_PARKER_EMPTY;
+        if (!wi_cas_acq_rel(&task->parker.word, &word, WI_PARKER_PARKED)) /* parker.h: c */
+            wi_task_make_ready(task, true);
+        return;
+    }
+    case WI_ACTION_YIELD:
+        wi_task_make_ready(task, false);
+        return;
+    case WI_ACTION_EXIT:
+        detach_stack(task);
+        wi_task_finish(task);
+        return;
+    case WI_ACTION_NONE:
+        break;
+    }
+    wi_bug_unless_cmp(action, !=, WI_ACTION_NONE);
+}
+
+static void run_task(struct wi_thread *thread, struct wi_worker *worker, struct weir_task *task)
+{
+    if (task->stack == NULL && (too_many_hogs() || !attach_stack(worker, task))) {
+        task->next = worker->held;
+        worker->held = task;
+        return;
+    }
+    task->flags |= WI_TASK_STARTED;
+    thread->task = task;
+    thread->action = WI_ACTION_NONE;
+    wi_store_relaxed(&worker->run_name, (void *)(uintptr_t)task->name);
+    wi_store_relaxed(&worker->run_site, (void *)(uintptr_t)task->site);
+    wi_store_relaxed(&worker->runs, wi_load_relaxed(&worker->runs) + 1);
+    thread->depth = 0;
+    wi_store_release(&worker->owner, owner_word(thread, USER_STATE)); /* b */
+
+    wi_fiber_leave(&thread->fiber, &task->fiber);
+    wi_context_switch(&thread->context, task->context);
+    wi_fiber_arrive(&thread->fiber);
+
+    /* The worker may be gone: wi_task_leave() has found out. */
+    thread->task = NULL;
+    if (thread->worker != NULL)
+        wi_store_relaxed(&thread->worker->run_site, NULL);
+    finish_switch(task, thread->action);
+}
+
+void wi_task_leave(enum wi_action action)
+{
+    (void)wi_worker_enter();
+    struct wi_thread *thread = wi_thread_self();
+    /* None: the process was forked inside a task, and the child came back from its function. */
+    wi_bug_unless(thread != NULL);
+    struct weir_task *task = thread->task;
+    wi_bug_unless(task != NULL);
+    thread->depth = 1;
+    thread->action = action;
+    wi_fiber_leave(action == WI_ACTION_EXIT ? NULL : &task->fiber, &thread->fiber);
+    wi_context_switch(&task->context, thread->context);
+    wi_fiber_arrive(&task->fiber);
+}
+
+/* -- threads ---------------------------------------------------------------------------------- */
+
+/* A thread whose worker was taken has come back from its hog. */
+static void end_hog(struct wi_thread *thread)
+{
+    if (wi_swap_acq_rel(&thread->hog, 0) == 0)
+        return;
+    bool were_too_many = too_many_hogs();
+    (void)wi_sub_relaxed(&wi_rt.hogs, 1);
+    if (were_too_many && !too_many_hogs())
+        wi_worker_wake_one();
+}
+
+/* Waits among the spares until a worker is given.  False when the runtime stops. */
+static bool wait_for_worker(struct wi_thread *thread)
+{
+    if (thread->worker != NULL)
+        return true;
+    wi_store_relaxed(&thread->wake, 0);
+    wi_lock(&wi_rt.thread_lock);
+    thread->next_spare = wi_rt.spares;
+    wi_rt.spares = thread;
+    wi_unlock(&wi_rt.thread_lock);
+    for (;;) {
+        if (wi_load_acquire(&thread->wake) != 0 && thread->worker != NULL)
+            return true;
+        if (wi_load_acquire(&wi_rt.stopping) != 0)
+            return false;
+        (void)wi_futex_wait(&thread->wake, 0, WEIR_NO_DEADLINE);
+    }
+}
+
+void wi_thread_begin(struct wi_thread *thread)
+{
+    void *low = NULL;
+    void *high = NULL;
+    if (wi_os_thread_stack(&low, &high) == 0) {
+        thread->fiber.stack_low = low;
+        thread->fiber.stack_bytes = (size_t)((char *)high - (char *)low);
+    }
+    wi_tsan_adopt(&thread->fiber);
+}
+
+void wi_thread_main(void *arg)
+{
+    struct wi_thread *thread = arg;
+    wi_thread_set_self(thread);
+    wi_thread_begin(thread);
+    while (wait_for_worker(thread)) {
+        while (thread->worker != NULL) {
+            struct weir_task *task = find_task(thread, thread->worker);
+            if (task == NULL)
+                goto stopped;
+            run_task(thread, thread->worker, task);
+        }
+        end_hog(thread);
+    }
+stopped:
+    wi_thread_set_self(NULL);
+}
+
+/* Between turns the worker counts as asleep in the poller, so that whoever makes a task ready
+ * kicks, which makes the poller's descriptor readable. */
+static void rest_between_turns(struct wi_worker *worker)
+{
+    bool drives = driver_try();
+    wi_bug_unless(drives);
+    wi_store_seq_cst(&worker->driving, 1);
+    idle_enter(worker);
+    wi_loop_rest(&wi_rt.loop);
+    if (somebody_has_work())
+        wi_loop_kick(&wi_rt.loop);
+}
+
+void wi_worker_adopt(struct wi_worker *worker, struct wi_thread *thread)
+{
+    thread->depth = 1;
+    wi_store_relaxed(&worker->owner, owner_word(thread, RUNTIME_STATE));
+    rest_between_turns(worker);
+    wi_worker_leave(worker);
+}
+
+int wi_worker_turn(struct wi_thread *thread, weir_time deadline)
+{
+    struct wi_worker *worker = wi_worker_enter();
+    wi_bug_unless(worker != NULL);
+    wi_bug_unless_cmp(thread->depth, ==, 1);
+    idle_leave(worker);
+    stop_searching(worker);
+    wi_store_seq_cst(&worker->driving, 0);
+    wi_loop_resume(&wi_rt.loop);
+    driver_release();
+
+    int done = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (int runs = 0; runs < RUNS_PER_TURN_MAX; runs++) {
+            struct weir_task *task = find_own(thread, worker);
+            if (task == NULL)
+                break;
+            run_task(thread, worker, task);
+            done++;
+        }
+        if (pass > 0)
+            break;
+        idle_enter(worker);
+        bool wait = done == 0 && !somebody_has_work() && worker->held == NULL;
+        /* Whoever woke the opener kicked too, but the look at the poller between two tasks may have
+         * taken that kick already. */
+        if (wi_load_acquire(&thread->parker.word) == WI_PARKER_NOTIFIED)
+            wait = false;
+        done += sleep_idle(thread, worker, wait ? deadline : WEIR_DONT_WAIT);
+        stop_searching(worker);
+    }
+
+    rest_between_turns(worker);
+    wi_worker_leave(worker);
+    if (wi_monitor_loop() == NULL)
+        wi_runtime_drain_log();
+    return done;
+}
+
+weir_time wi_worker_turn_deadline(struct wi_worker *worker)
+{
+    if (somebody_has_work() || wi_load_acquire(&wi_rt.loop.posts) != NULL)
+        return WEIR_DONT_WAIT;
+    weir_time until = wi_wheel_next(&worker->wheel);
+    const weir_time shared = wi_wheel_next(&wi_rt.loop.wheel);
+    if (shared < until)
+        until = shared;
+    if (worker->held == NULL)
+        return until;
+    const weir_time retry = wi_clock_now() + STACK_RETRY_NS;
+    return retry < until ? retry : until;
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* The monitor: hogs lose their worker and the others go on, within bounds; a blocked loop is
+ * reported; what a long slice made ready does not wait for its end; an idle monitor sleeps.
+ *
+ * ctest: timeout=120 */
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "support/run.h"
+
+/* -- hogs ------------------------------------------------------------------------------------------- */
+
+enum { HOG_MS = 300, SLICES = 20 };
+
+struct field {
+    bool in_kernel; /* hogs block in nanosleep instead of computing */
+    int yields;     /* that a hog makes before it begins */
+    int started;
+    int ended;
+    int slices;
+    int ended_when_done; /* hogs that had ended when the light task was through */
+    int may_end;
+};
+
+static int hog(void *arg)
+{
+    struct field *field = arg;
+    for (int i = 0; i < field->yields; i++)
+        (void)weir_yield();
+    bump(&field->started);
+    if (field->in_kernel) {
+        const struct timespec span = { .tv_nsec = HOG_MS * 1000000L };
+        (void)nanosleep(&span, NULL);
+    } else {
+        burn_ms(HOG_MS);
+    }
+    bump(&field->ended);
+    return 0;
+}
+
+static int light(void *arg)
+{
+    struct field *field = arg;
+    for (int i = 0; i < SLICES; i++) {
+        CHECK_EQ(weir_sleep(weir_in_ms(1)), 0);
+        bump(&field->slices);
+    }
+    post(&field->ended_when_done, peek(&field->ended));
+    return 0;
+}
+
+/* The light task is started first, so that the hogs cannot keep it from starting. */
+static int hog_every_worker(void *arg)
+{
+    struct field *field = arg;
+    weir_scope *scope;
+    CHECK_EQ(weir_scope_open(&scope, NULL), 0);
+    for (int i = 0; i < 2; i++)
+        CHECK_EQ(weir_go(hog, field, .name = "hog"), 0);
+    CHECK_EQ(weir_go(light, field, .name = "light"), 0);
+    return weir_scope_close(scope, WEIR_NO_DEADLINE);
+}
+
+static int64_t run_and_count_relief(int workers, weir_task_fn *body, void *arg)
+{
+    const struct weir_opts opts = { .scheduler = WEIR_SCHEDULER_TASKS, .workers = workers };
+    struct weir_runtime_stats stats;
+    int result = 1;
+    runtime_open(&opts);
+    CHECK_EQ(weir_run(body, arg, &result), 0);
+    CHECK_EQ(result, 0);
+    weir_runtime_stats_read(&stats);
+    runtime_close();
+    return stats.hogs_relieved;
+}
+
+static void a_hog_on_every_worker_does_not_stop_a_light_task(void **state)
+{
+    (void)state;
+    for (int in_kernel = 0; in_kernel < 2; in_kernel++) {
+        struct field field = { .in_kernel = in_kernel != 0 };
+        const int64_t relieved = run_and_count_relief(2, hog_every_worker, &field);
+        assert_int_equal(field.slices, SLICES);
+        assert_int_equal(field.ended, 2);
+        assert_true(relieved >= 2);
+        /* 20 slices of 1 ms end within a hog's 300 ms, unless the machine stood still. */
+        if (in_kernel)
+            assert_int_equal(field.ended_when_done, 0);
+    }
+}
+
+enum { MANY = 64 };
+
+static int hog_massively(void *arg)
+{
+    struct field *field = arg;
+    weir_scope *scope;
+    CHECK_EQ(weir_scope_open(&scope, NULL), 0);
+    CHECK_EQ(weir_go(light, field, .name = "light"), 0);
+    while (peek(&field->slices) == 0)
+        CHECK_EQ(weir_sleep(weir_in_ms(1)), 0); /* it has started */
+    for (int i = 0; i < MANY; i++)
+        CHECK_EQ(weir_go(hog, field, .name = "hog"), 0);
+    return weir_scope_close(scope, WEIR_NO_DEADLINE);
+}
+
+/* At most twice as many hogs as workers are relieved and one more is found out; the rest is held
+ * back until some end, while the task that has started goes on. */
+static void sixty_four_hogs_are_bounded_and_all_end(void **state)
+{
+    (void)state;
+    struct field field = { .in_kernel = true };
+    const int64_t relieved = run_and_count_relief(2, hog_massively, &field);
+    assert_int_equal(field.ended, MANY);
+    assert_int_equal(field.slices, SLICES);
+    assert_true(field.ended_when_done < MANY);
+    assert_true(relieved > 0);
+}
+
+static int count_threads(void *arg)
+{
+    struct field *field = arg;
+    weir_scope *scope;
+    struct weir_runtime_stats stats;
+    CHECK_EQ(weir_scope_open(&scope, NULL), 0);
+    for (int i = 0; i < MANY; i++)
+        CHECK_EQ(weir_go(hog, field), 0);
+    int64_t most = 0;
+    while (peek(&field->ended) < MANY) {
+        weir_runtime_stats_read(&stats);
+        most = stats.threads > most ? stats.threads : most;
+        CHECK_EQ(weir_sleep(weir_in_ms(5)), 0);
+    }
+    /* Two workers, five hogs, the monitor, and what is just being exchanged. */
+    CHECK(most <= 2 + 6 + 1 + 2);
+    return weir_scope_close(scope, WEIR_NO_DEADLINE);
+}
+
+static void hogs_that_have_not_started_cost_no_threads(void **state)
+{
+    (void)state;
+    struct field field = { .in_kernel = true };
+    (void)run_and_count_relief(2, count_threads, &field);
+}
+
+/* Tasks that had started before they became hogs are relieved however many, up to threads_max. */
+static void hogs_that_have_started_are_bounded_by_threads_max(void **state)
+{
+    (void)state;
+    struct field field = { .in_kernel = true, .yields = 3 };
+    const struct weir_opts opts = { .workers = 2, .threads_max = 8 };
+    struct weir_runtime_stats stats;
+    runtime_open(&opts);
+    weir_scope *scope;
+    assert_int_equal(weir_scope_open(&scope, NULL), 0);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(weir_go(hog, &field), 0);
+    int64_t most = 0;
+    while (peek(&field.ended) < MANY) {
+        weir_runtime_stats_read(&stats);
+        most = stats.threads > most ? stats.threads : most;
+        (void)weir_sleep(weir_in_ms(5));
+    }
+    assert_int_equal(weir_scope_close(scope, WEIR_NO_DEADLINE), 0);
+    runtime_close();
+    assert_true(most <= 2 + 8 + 1);
+}
+
+/* -- what a long slice makes ready ------------------------------------------------------------------ */
+
+enum { BURSTS = 100 };
+
+struct pipe {
+    weir_chan *ch;
+    int computing; /* atomic */
+    int beside;    /* how often the consumer ran while the producer computed */
+};
+
+/* Each message finds its receiver waiting, which is then ready on the producer's worker; the bursts
+ * are too short for the producer to count as a hog. */
+static int send_and_compute(void *arg)
+{
+    struct pipe *pipe = arg;
+    for (int i = 0; i < BURSTS; i++) {
+        CHECK_EQ(weir_chan_send(pipe->ch, &i, WEIR_NO_DEADLINE), 0);
+        post(&pipe->computing, 1);
+        burn_ms(8);
+        post(&pipe->computing, 0);
+    }
+    return weir_chan_close(pipe->ch);
+}
+
+static int receive_and_look(void *arg)
+{
+    struct pipe *pipe = arg;
+    int value;
+    while (weir_chan_recv(pipe->ch, &value, WEIR_NO_DEADLINE) == 0)
+        pipe->beside += peek(&pipe->computing);
+    return 0;
+}
+
+static int run_stages(void *arg)
+{
+    weir_scope *scope;
+    CHECK_EQ(weir_scope_open(&scope, NULL), 0);
+    CHECK_EQ(weir_go(receive_and_look, arg), 0);
+    CHECK_EQ(weir_go(send_and_compute, arg), 0);
+    return weir_scope_close(scope, WEIR_NO_DEADLINE);
+}
+
+static void stages_that_compute_run_beside_each_other(void **state)
+{
+    (void)state;
+    struct pipe pipe = { .beside = 0 };
+    const struct weir_chan_opts opts = { .elem_bytes = sizeof(int) };
+    assert_int_equal(weir_chan_create(&pipe.ch, &opts), 0);
+    (void)run_and_count_relief(2, run_stages, &pipe);
+    weir_chan_destroy(pipe.ch);
+    printf("beside each other in %d of %d bursts\n", pipe.beside, BURSTS);
+    /* Until the worker has learned how long its slices are, the monitor's ticks have to do. */
+    assert_true(pipe.beside >= BURSTS * 4 / 10);
+}
+
+/* -- a blocked loop ---------------------------------------------------------------------------------- */
+
+struct lines {
+    int count;
+    char blocked[256]; /* written before count */
+};
+
+static void keep_line(void *user, const char *line)
+{
+    struct lines *lines = user;
+    if (strstr(line, "blocked") == NULL)
+        return;
+    (void)snprintf(lines->blocked, sizeof(lines->blocked), "%s", line);
+    bump(&lines->count);
+}
+
+static int block_until_reported(void *arg)
+{
+    const struct lines *lines = arg;
+    while (peek(&lines->count) == 0)
+        (void)poll(NULL, 0, 5);
+    return 0;
+}
+
+static int start_blocker(void *arg)
+{
+    weir_task *task;
+    CHECK_EQ(weir_task_start(&task, block_until_reported, arg, .name = "stubborn"), 0);
+    return weir_task_join(task, NULL, WEIR_NO_DEADLINE);
+}
+
+static void a_blocked_loop_is_reported_with_task_and_site(void **state)
+{
+    (void)state;
+    struct lines lines = { .count = 0 };
+    const struct weir_opts opts = { .scheduler = WEIR_SCHEDULER_LOOP,
+                                    .watch_handlers = true,
+                                    .log = keep_line,
+                                    .log_user = &lines };
+    run_body_with(&opts, start_blocker, &lines);
+    assert_non_null(strstr(lines.blocked, "stubborn"));
+    assert_non_null(strstr(lines.blocked, "monitor_test.c:"));
+    assert_non_null(strstr(lines.blocked, " ms"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_hog_on_every_worker_does_not_stop_a_light_task),
+        cmocka_unit_test(sixty_four_hogs_are_bounded_and_all_end),
+        cmocka_unit_test(hogs_that_have_not_started_cost_no_threads),
+        cmocka_unit_test(hogs_that_have_started_are_bounded_by_threads_max),
+        cmocka_unit_test(stages_that_compute_run_beside_each_other),
+        cmocka_unit_test(a_blocked_loop_is_reported_with_task_and_site),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
