@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* weir_fd_wait(): waiting on descriptors that are not ours.
+ *
+ * A plain thread asks poll(2) itself.  A task adds the descriptor to the runtime's poller for the
+ * time of the call.  A poller takes a descriptor once, so tasks that wait on the same one share a
+ * record, found by its number in a small table; the last one removes it.
+ *
+ * The watch is edge-triggered, and an event may have been told and consumed before a second task
+ * joins: who joins therefore asks the descriptor first.
+ *
+ * Threads: the table and each record's users are guarded by table_lock.  Adding and removing run
+ * under it too, because a removal must not overtake the next addition of the same number. */
+#include "base/check.h"
+#include "loop/io.h"
+#include "net/stable.h"
+#include "os/poll.h"
+#include "task/runtime.h"
+#include "weir/net.h"
+#include "weir/task.h"
+
+enum {
+    WAITS_MAX = 1024 * 1024,
+    BUCKETS = 256
+};
+
+struct foreign {
+    struct wi_io io;
+    /* guarded by table_lock */
+    struct wi_list node;
+    uint32_t users;
+};
+
+_Static_assert(WEIR_FD_READ == (int)WI_POLL_READ && WEIR_FD_WRITE == (int)WI_POLL_WRITE,
+               "the public bits are the poller's");
+
+static struct wi_stable records = WI_STABLE_INIT(struct foreign, WAITS_MAX);
+static struct wi_lock table_lock;
+static struct wi_list table[BUCKETS]; /* guarded by table_lock; all-zero heads are empty */
+
+static struct wi_list *bucket_of(int fd)
+{
+    struct wi_list *bucket = &table[(unsigned)fd % BUCKETS];
+    if (bucket->next == NULL)
+        wi_list_init(bucket);
+    return bucket;
+}
+
+static struct foreign *find_locked(struct wi_list *bucket, int fd)
+{
+    for (struct wi_list *node = bucket->next; node != bucket; node = node->next) {
+        struct foreign *found = wi_container_of(node, struct foreign, node);
+        if (found->io.watch.fd == fd)
+            return found;
+    }
+    return NULL;
+}
+
+static int add_locked(struct wi_list *bucket, int fd, struct foreign **out)
+{
+    void *record = NULL;
+    int rc = wi_stable_take(&records, &record);
+    if (rc != 0)
+        return rc;
+    struct foreign *fresh = record;
+    wi_io_init(&fresh->io, fd, wi_io_on_ready);
+    rc = wi_loop_watch(wi_runtime_loop(), &fresh->io.watch, WI_POLL_READ | WI_POLL_WRITE);
+    if (rc != 0) {
+        wi_stable_give(&records, fresh);
+        return rc;
+    }
+    fresh->users = 0;
+    wi_list_push_back(bucket, &fresh->node);
+    *out = fresh;
+    return 0;
+}
+
+/* *joined says that others wait on it too, so that an event may have been told already. */
+static int join(int fd, struct foreign **out, bool *joined)
+{
+    int rc = 0;
+    wi_lock(&table_lock);
+    struct wi_list *bucket = bucket_of(fd);
+    *out = find_locked(bucket, fd);
+    *joined = *out != NULL;
+    if (!*joined)
+        rc = add_locked(bucket, fd, out);
+    if (rc == 0)
+        (*out)->users++;
+    wi_unlock(&table_lock);
+    return rc;
+}
+
+static void part(struct foreign *foreign)
+{
+    wi_lock(&table_lock);
+    if (--foreign->users == 0) {
+        wi_list_remove(&foreign->node);
+        wi_loop_unwatch(wi_runtime_loop(), &foreign->io.watch);
+        wi_stable_give(&records, foreign);
+    }
+    wi_unlock(&table_lock);
+}
+
+/* The end of the stream and errors count as both kinds of readiness. */
+static int public_bits(int ready, int interest)
+{
+    if (ready < 0)
+        return ready;
+    const int bits = ready & interest;
+    return bits != 0 ? bits : interest;
+}
+
+int weir_fd_wait(int fd, int interest, weir_time deadline)
+{
+    if (interest == 0 || (interest & ~(WEIR_FD_READ | WEIR_FD_WRITE)) != 0)
+        return WEIR_EINVAL;
+    int rc = wi_runtime_check();
+    if (rc != 0)
+        return rc;
+    if (fd < 0)
+        return WEIR_EBADF;
+    if (weir_task_id() == 0)
+        return public_bits(wi_poll_one(fd, (uint32_t)interest, deadline), interest);
+
+    struct foreign *foreign = NULL;
+    bool joined = false;
+    rc = join(fd, &foreign, &joined);
+    if (rc != 0)
+        return rc;
+    if (joined || deadline == WEIR_DONT_WAIT)
+        rc = wi_poll_one(fd, (uint32_t)interest, WEIR_DONT_WAIT);
+    if ((!joined && deadline != WEIR_DONT_WAIT) ||
+        (rc == WEIR_ETIMEDOUT && deadline != WEIR_DONT_WAIT))
+        rc = wi_io_wait(&foreign->io, (uint32_t)interest, deadline);
+    part(foreign);
+    return public_bits(rc, interest);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WI_NET_TRANSPORT_H
+#define WI_NET_TRANSPORT_H
+
+/* What the floors above net/ do with sockets: they see no operating system, only this.
+ *
+ * None of these calls waits; WEIR_EAGAIN says that the caller has to (loop/io.h).  A transport that
+ * is more than a plain socket stands behind the same calls.
+ *
+ * Threads: any. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "os/socket.h"
+#include "weir/err.h"
+
+/* Opens a listener on an address as text.  The descriptor or a code as weir_listen(). */
+WEIR_CHECK int wi_transport_listen(const char *address, int backlog);
+
+/* Makes an adopted listening descriptor fit for wi_transport_accept(). 0 or a code. */
+WEIR_CHECK int wi_transport_adopt(int fd);
+
+/* As wi_socket_accept(). */
+WEIR_CHECK int wi_transport_accept(int fd, struct wi_addr *peer);
+
+/* The text of the address that a listener is bound to.  0, WEIR_EMSGSIZE or a code. */
+WEIR_CHECK int wi_transport_local(int fd, char *text, size_t bytes);
+
+/* Removes the file of a listener that is bound to a path of the file system, before the owner
+ * closes it for good; nothing for other listeners. */
+void wi_transport_unlink(int fd);
+
+/* The text of a peer's address; "unix" for Unix sockets. */
+void wi_transport_peer(const struct wi_addr *peer, char *text, size_t bytes);
+
+/* As the calls of os/socket.h that they are named after. */
+WEIR_CHECK int64_t wi_transport_read(int fd, void *data, size_t bytes);
+WEIR_CHECK int64_t wi_transport_write(int fd, const void *data, size_t bytes);
+WEIR_CHECK int64_t wi_transport_write_slices(int fd, const struct wi_slice *slices, int count,
+                                             bool more);
+int wi_transport_finish(int fd);
+int wi_transport_quiesce(int fd);
+void wi_transport_close(int fd);
+void wi_transport_abort(int fd);
+
+/* The most descriptors that this process may have, and the wall clock in ns. */
+int64_t wi_transport_descriptors(void);
+int64_t wi_transport_wall(void);
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* Admission: counters decide who runs, who waits and who is sent away.  No memory is taken before
+ * the verdict.
+ *
+ * Bounds: running <= running_max, always, because it only grows by compare-and-swap below the
+ * bound; waiting <= waiting_max, under the lock.
+ *
+ * The line is first in, first out.  Nobody waits while there is room:
+ *   who queues:  a: under the lock pushes and counts `waiting`; b: pump().
+ *   who ends:    c: running - 1; d: if `waiting` is not 0: pump().
+ *   pump:        e: under the lock, while somebody waits: running + 1 below the bound, or leave.
+ * a before b's look at `running` and c before d's look at `waiting` are sequentially consistent, so
+ * one of the two sees the other.  Who fails to count in at all (WI_ADMIT_WAIT) touches nothing.
+ *
+ * Age: a request that waited longer than waiting_age_max_ns, on the line or for a worker, is
+ * answered 503 when its turn comes or by the sweep, whichever is first.
+ *
+ * Threads: any. */
+#include "base/check.h"
+#include "serve/edge.h"
+#include "serve/request.h"
+
+static bool count_in(struct weir_server *server)
+{
+    wi_atomic_i64 *running = &server->counters->running;
+    int64_t now = wi_load_seq_cst(running);
+    while (now < server->opts.running_max) {
+        if (wi_cas_seq_cst(running, &now, now + 1))
+            return true;
+    }
+    return false;
+}
+
+static void count_out(struct weir_server *server)
+{
+    (void)wi_sub_seq_cst(&server->counters->running, 1); /* c */
+}
+
+static bool is_too_old(const struct weir_request *request, weir_time now)
+{
+    return now >= wi_after(request->began, request->server->opts.waiting_age_max_ns);
+}
+
+bool wi_admit_refuse_aged(struct weir_request *request)
+{
+    struct weir_server *server = request->server;
+    if (wi_likely(!is_too_old(request, weir_now())))
+        return false;
+    wi_count(server, WI_COUNT_SHED_AGE, 1);
+    wi_admit_end(server);
+    wi_edge_refuse(request, 503, "waited too long\n");
+    return true;
+}
+
+enum wi_verdict wi_admit(struct weir_server *server)
+{
+    /* Who waits goes first. */
+    if (wi_load_relaxed(&server->counters->waiting) == 0 && count_in(server))
+        return WI_ADMIT_RUN;
+    if (wi_load_relaxed(&server->counters->waiting) < server->opts.waiting_max)
+        return WI_ADMIT_WAIT;
+    wi_count(server, server->opts.waiting_max == 0 ? WI_COUNT_SHED_RUNNING : WI_COUNT_SHED_WAITING,
+             1);
+    return WI_ADMIT_SHED;
+}
+
+/* Takes the oldest off the line, counted as running; NULL if nobody waits or nobody may run. */
+static struct weir_request *next_to_run(struct weir_server *server)
+{
+    struct weir_request *request = NULL;
+    wi_lock(&server->admit_lock);
+    if (!wi_list_empty(&server->waiting) && count_in(server)) { /* e */
+        struct wi_list *node = wi_list_pop_front(&server->waiting);
+        (void)wi_sub_relaxed(&server->counters->waiting, 1);
+        request = wi_container_of(node, struct weir_request, waiting_node);
+    }
+    wi_unlock(&server->admit_lock);
+    return request;
+}
+
+/* Starts who may run, until the bound or the end of the line; each pass takes one off the line. */
+static void pump(struct weir_server *server)
+{
+    struct weir_request *request;
+    while ((request = next_to_run(server)) != NULL) {
+        if (is_too_old(request, weir_now())) {
+            count_out(server);
+            wi_count(server, WI_COUNT_SHED_AGE, 1);
+            wi_edge_refuse(request, 503, "waited too long\n");
+            continue;
+        }
+        if (wi_run_start(request) == 0)
+            continue;
+        count_out(server);
+        wi_count(server, WI_COUNT_SHED_RUNNING, 1);
+        wi_edge_refuse(request, 503, "overloaded\n");
+    }
+}
+
+bool wi_admit_wait(struct weir_request *request)
+{
+    struct weir_server *server = request->server;
+    wi_lock(&server->admit_lock);
+    const bool room = wi_load_relaxed(&server->counters->waiting) < server->opts.waiting_max;
+    if (room) {
+        wi_list_push_back(&server->waiting, &request->waiting_node); /* a */
+        (void)wi_add_seq_cst(&server->counters->waiting, 1);
+    }
+    wi_unlock(&server->admit_lock);
+    if (!room) {
+        wi_count(server, WI_COUNT_SHED_WAITING, 1);
+        return false;
+    }
+    wi_sweep_need(server);
+    pump(server); /* b */
+    return true;
+}
+
+void wi_admit_end(struct weir_server *server)
+{
+    count_out(server);
+    if (wi_unlikely(wi_load_seq_cst(&server->counters->waiting) != 0)) /* d */
+        pump(server);
+    if (wi_unlikely(wi_load_seq_cst(&server->accept_paused) != 0))
+        wi_accept_resume(server);
+}
+
+static struct weir_request *take_place_locked(struct weir_server *server,
+                                              const struct wi_route *route)
+{
+    if (wi_list_empty(&server->waiting))
+        return NULL;
+    struct weir_request *oldest =
+        wi_container_of(server->waiting.next, struct weir_request, waiting_node);
+    if (!wi_run_same_task(route, oldest->route) || is_too_old(oldest, weir_now()))
+        return NULL;
+    wi_list_remove(&oldest->waiting_node);
+    (void)wi_sub_relaxed(&server->counters->waiting, 1);
+    return oldest;
+}
+
+struct weir_request *wi_admit_pass_on(struct weir_server *server, const struct wi_route *route)
+{
+    struct weir_request *next = NULL;
+    if (wi_load_relaxed(&server->counters->waiting) != 0) {
+        wi_lock(&server->admit_lock);
+        next = take_place_locked(server, route);
+        wi_unlock(&server->admit_lock);
+    }
+    if (next == NULL)
+        wi_admit_end(server);
+    return next; /* `running` counts it instead of the one that ended */
+}
+
+static struct weir_request *next_expired(struct weir_server *server, weir_time now, bool all)
+{
+    struct weir_request *request = NULL;
+    wi_lock(&server->admit_lock);
+    if (!wi_list_empty(&server->waiting)) {
+        struct weir_request *oldest =
+            wi_container_of(server->waiting.next, struct weir_request, waiting_node);
+        if (all || is_too_old(oldest, now)) {
+            wi_list_remove(&oldest->waiting_node);
+            (void)wi_sub_relaxed(&server->counters->waiting, 1);
+            request = oldest;
+        }
+    }
+    wi_unlock(&server->admit_lock);
+    return request;
+}
+
+void wi_admit_expire(struct weir_server *server, weir_time now, bool all)
+{
+    struct weir_request *request;
+    while ((request = next_expired(server, now, all)) != NULL) {
+        wi_count(server, all ? WI_COUNT_SHED_DRAINING : WI_COUNT_SHED_AGE, 1);
+        wi_edge_refuse(request, 503, all ? "going away\n" : "waited too long\n");
+    }
+}
+
+bool wi_admit_full(struct weir_server *server)
+{
+    return wi_load_seq_cst(&server->counters->running) >= server->opts.running_max;
+}

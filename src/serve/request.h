@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WI_SERVE_REQUEST_H
+#define WI_SERVE_REQUEST_H
+
+/* A request and its reply.  Both live in one block, which also holds the parsed head, the bytes
+ * that came with it where they fit, and the beginning of the request's arena.
+ *
+ * Threads: the owner of the connection: first the edge, then perhaps the queue of admission, then
+ * the task that runs the handler. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "http/body.h"
+#include "http/request.h"
+#include "http/route.h"
+#include "http/write.h"
+#include "serve/blocks.h"
+#include "serve/conn.h"
+#include "serve/pace.h"
+#include "serve/server.h"
+
+enum wi_reply_state {
+    WI_REPLY_NEW,
+    WI_REPLY_STREAM, /* begun by weir_reply_begin() */
+    WI_REPLY_ENDED,  /* everything that was promised is out, or the connection failed */
+};
+
+struct weir_reply {
+    struct weir_request *request;
+    /* [0] is kept for Content-Type, [1 .. field_count - 1] are the handler's; NULL: none yet */
+    struct wi_http_out_field *fields;
+    uint32_t field_count;
+    uint32_t field_bytes; /* of names and values */
+    int status;           /* 0 before the head is made */
+    int error;            /* the first code of the connection; every later write repeats it */
+    uint8_t state;        /* enum wi_reply_state */
+    uint8_t kind;         /* enum wi_http_body_kind of a streamed reply */
+    bool bodiless;        /* HEAD, 204, 304: body bytes are counted and dropped */
+    bool close;           /* the head says Connection: close */
+    bool in_run;          /* a chunk has been begun in `gather` */
+    int64_t left;         /* of an announced length */
+    char *gather;         /* a block of WI_BLOCK_16K, or NULL */
+    uint32_t gather_len;
+    uint32_t run_at; /* where the chunk's size goes in `gather` */
+    uint32_t streak; /* writes since the last yield */
+    int64_t bytes_out;
+    struct wi_pace pace;
+};
+
+struct weir_request {
+    struct wi_conn *conn;
+    struct weir_server *server;
+    const struct wi_route *route;
+    struct wi_list waiting_node;        /* guarded by admit_lock while it waits */
+    weir_time began;                    /* when its head was complete */
+    const struct wi_http_request *head; /* a copy, cut behind the fields in use */
+    char *text;                         /* where the head's slices count from */
+    const char **params;                /* values in the order of the pattern; in the arena */
+    const char *path;                   /* decoded, or NULL until asked */
+    uint32_t param_count;
+    bool keep_alive; /* both sides allow another request */
+
+    /* the body */
+    struct wi_http_body body;
+    const char *in; /* bytes that came and are not decoded yet */
+    size_t in_len;
+    char *refill; /* a block of WI_BLOCK_16K for coded bodies, or NULL */
+    bool expects; /* the client waits for 100 Continue */
+    bool body_done;
+    int body_error; /* what made the rest of the body unreadable, or 0: a code or verdict */
+    int64_t bytes_in;
+    struct wi_pace body_pace;
+
+    char *input; /* a block of input_class that holds head and what followed, or NULL: inline */
+    uint8_t input_class;
+    struct weir_reply reply;
+    struct wi_arena arena;
+    struct wi_http_match match;
+};
+
+/* Makes a request of a parsed head at the start of `data`; the bytes are copied.  NULL when there
+ * is no memory. */
+struct weir_request *wi_request_create(struct wi_conn *conn, const struct wi_http_request *head,
+                                       const struct wi_http_match *match, const char *data,
+                                       size_t bytes, weir_time now);
+
+/* Frees it; the connection stays. */
+void wi_request_destroy(struct weir_request *request);
+
+/* Prepares texts for the handler: before it runs, in its task. */
+void wi_request_prepare(struct weir_request *request);
+
+/* -- body.c ----------------------------------------------------------------------------------- */
+
+/* After the handler: reads away what is left of the body if that is little and comes soon.
+ * True: the connection is at the next head, whose first bytes are request->in. */
+bool wi_body_settle(struct weir_request *request);
+
+/* Whether the handler left so much that the connection has to end with this reply. */
+bool wi_body_ends_connection(const struct weir_request *request);
+
+/* -- reply.c ---------------------------------------------------------------------------------- */
+
+void wi_reply_init(struct weir_reply *reply, struct weir_request *request);
+
+/* After the handler: completes the reply, or makes one out of the handler's code. True: it went
+ * out whole. */
+bool wi_reply_finish(struct weir_reply *reply, int handler_code);
+
+/* Gives its buffers back. */
+void wi_reply_fini(struct weir_reply *reply);
+
+/* Sends bytes as they are, waiting for room.  0 or a code. */
+WEIR_CHECK int wi_reply_send(struct weir_reply *reply, const struct wi_slice *slices, int count);
+
+/* -- admit.c ---------------------------------------------------------------------------------- */
+
+enum wi_verdict {
+    WI_ADMIT_RUN,  /* counted as running: call wi_admit_end() once */
+    WI_ADMIT_WAIT, /* make the request and call wi_admit_wait() */
+    WI_ADMIT_SHED
+};
+
+enum wi_verdict wi_admit(struct weir_server *server);
+/* Queues the request and starts it when its turn comes.  False: the line is full. */
+WEIR_CHECK bool wi_admit_wait(struct weir_request *request);
+/* One that ran has ended: starts who waits longest. */
+void wi_admit_end(struct weir_server *server);
+
+/* The request's task, at its first instruction: true if it came too late to be worth running; then
+ * it was answered 503 and is gone. */
+bool wi_admit_refuse_aged(struct weir_request *request);
+/* The same, but who waits longest takes over the place of the one that ended, and its task, if that
+ * is of the kind which its route wants: then it is returned, admitted. */
+struct weir_request *wi_admit_pass_on(struct weir_server *server, const struct wi_route *route);
+/* For the sweep: answers those that wait for too long; all: everybody. */
+void wi_admit_expire(struct weir_server *server, weir_time now, bool all);
+/* Whether no request could run now, for listeners that are shared. */
+bool wi_admit_full(struct weir_server *server);
+
+/* -- run.c ------------------------------------------------------------------------------------ */
+
+/* Starts the task of an admitted request.  0, or why it cannot run; the request stays then. */
+WEIR_CHECK int wi_run_start(struct weir_request *request);
+
+/* Whether a task that serves one route may go on with a request of the other. */
+bool wi_run_same_task(const struct wi_route *route, const struct wi_route *next);
+
+#endif

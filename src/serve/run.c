@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* The task of a request: runs the handler, ends the reply, reads on.
+ *
+ * When a request is done and the next one of the same connection has already come, the same task
+ * goes on with it if the two routes ask for the same kind of task, so that pipelined requests cost
+ * no new tasks; but at most TASK_REQUESTS_MAX times, then others come first, and never after its
+ * cancellation, which is sticky.  Otherwise the edge gives the connection up or to a new task, and
+ * this one ends.
+ *
+ * A task on a thread of its own goes on in two more cases: with the connection's next request
+ * though it came later, and with who waits for admission.  To start another thread for these while
+ * this one is about to end would have more of them compete for the cores than may run.  A task on a
+ * worker's stack does neither: others come first there.
+ *
+ * The ambient deadline belongs to the request: a task that goes on gets the next one's.
+ *
+ * Threads: the task. */
+#include <string.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "serve/edge.h"
+#include "serve/request.h"
+#include "sync/parker.h"
+#include "task/runtime.h"
+#include "weir/runtime.h"
+
+enum {
+    TASK_REQUESTS_MAX = 32
+};
+
+bool wi_run_same_task(const struct wi_route *route, const struct wi_route *next)
+{
+    return route == next || (route->spawn_flags == next->spawn_flags &&
+                             route->opts.stack_bytes == next->opts.stack_bytes);
+}
+
+static bool has_own_thread(const struct wi_route *route)
+{
+    return route->spawn_flags != 0 || weir_scheduler_kind() == WEIR_SCHEDULER_THREADS;
+}
+
+static weir_time deadline_of(const struct weir_request *request)
+{
+    return wi_after(request->began, request->route->opts.deadline_ns);
+}
+
+static void log_failure(const struct weir_request *request, int code)
+{
+    struct weir_server *server = request->server;
+    wi_count(server, WI_COUNT_HANDLER_ERRORS, 1);
+    wi_log(WI_LOG_WARN, "%s: %s %s: %s (%s)", server->opts.name, weir_request_method(request),
+           request->route->pattern, weir_err_name(code), weir_err_text(code));
+}
+
+/* Counts a request that is over with a few relaxed additions to one row. */
+static void count_request(const struct weir_request *request)
+{
+    const struct weir_reply *reply = &request->reply;
+    wi_atomic_i64 *row = wi_server_row(request->server);
+    (void)wi_add_relaxed(&row[WI_COUNT_REQUESTS], 1);
+    (void)wi_add_relaxed(&row[WI_COUNT_BYTES_IN], request->bytes_in);
+    (void)wi_add_relaxed(&row[WI_COUNT_BYTES_OUT], reply->bytes_out);
+    if (reply->status != 0)
+        wi_count_reply(row, reply->status);
+}
+
+/* How the connection ends after its last answer. */
+enum ending {
+    END_KEEP,
+    END_CLOSE,  /* the client asked for it and has sent nothing that we did not read */
+    END_LINGER, /* see wi_conn_linger() */
+    END_ABORT,  /* only a reset tells the client that the answer is not whole */
+};
+
+static enum ending ending_of(const struct weir_request *request, bool whole, bool settled)
+{
+    const struct weir_reply *reply = &request->reply;
+    if (reply->error != 0 || (!whole && reply->kind == WI_HTTP_BODY_UNTIL_CLOSE))
+        return END_ABORT;
+    if (whole && settled && !reply->close)
+        return END_KEEP;
+    const bool nothing_left = request->body_done && request->in_len == 0 && request->conn->drained;
+    return nothing_left && !request->keep_alive ? END_CLOSE : END_LINGER;
+}
+
+static void end_connection(struct wi_conn *conn, enum ending ending)
+{
+    if (ending == END_LINGER)
+        wi_conn_linger(conn);
+    else
+        wi_conn_close(conn, ending == END_ABORT);
+}
+
+/* One request from handler to the next head.  The request to go on with, or NULL. */
+static struct weir_request *serve_one(struct weir_request *request, bool may_go_on)
+{
+    struct weir_server *server = request->server;
+    struct wi_conn *conn = request->conn;
+    const struct wi_route *route = request->route;
+
+    if (wi_admit_refuse_aged(request))
+        return NULL;
+    wi_request_prepare(request);
+    const int code = route->handler(request, &request->reply, route->user);
+    if (code < 0)
+        log_failure(request, code);
+    const bool whole = wi_reply_finish(&request->reply, code);
+    /* If the connection ends anyway, the edge reads the rest away without a task. */
+    const bool settled = whole && !request->reply.close && wi_body_settle(request);
+    const enum ending ending = ending_of(request, whole, settled);
+    count_request(request);
+    const bool own_thread = has_own_thread(route);
+    /* The cause is asked last, because it reads the clock. */
+    may_go_on = may_go_on && (own_thread || request->in_len > 0) && weir_cancel_cause() == 0;
+    struct weir_request *waiting = NULL;
+    if (may_go_on && own_thread)
+        waiting = wi_admit_pass_on(server, route);
+    else
+        wi_admit_end(server);
+
+    size_t left = 0;
+    if (ending == END_KEEP && request->in_len > 0) {
+        left = request->in_len;
+        memcpy(wi_scratch(), request->in, left);
+    }
+    wi_request_destroy(request);
+    if (ending != END_KEEP) {
+        end_connection(conn, ending);
+        return waiting;
+    }
+    may_go_on = may_go_on && waiting == NULL;
+    struct weir_request *next = wi_edge_continue(conn, left, may_go_on ? route : NULL);
+    return waiting != NULL ? waiting : next;
+}
+
+static int serve_task(void *arg)
+{
+    struct weir_request *request = arg;
+    for (int served = 1; request != NULL; served++) {
+        request = serve_one(request, served < TASK_REQUESTS_MAX);
+        if (request != NULL)
+            wi_current_parker()->deadline = deadline_of(request);
+    }
+    return 0;
+}
+
+int wi_run_start(struct weir_request *request)
+{
+    const struct wi_route *route = request->route;
+    return wi_task_spawn(request->server->scope, serve_task, request, route->pattern, WEIR_SITE,
+                         route->spawn_flags, route->opts.stack_bytes, deadline_of(request));
+}
