@@ -20,6 +20,8 @@ endforeach()
 add_compile_definitions($<$<NOT:$<CONFIG:Release>>:WI_DEBUG=1>)
 
 add_compile_options(-Wall -Wextra -Wconversion -Wshadow -Werror -fno-omit-frame-pointer)
+# Names of files in messages are relative to the tree, wherever it was built.
+add_compile_options(-fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=)
 # Calls between our own files need no detour through the table that lets a program replace them.
 add_compile_options(-fno-semantic-interposition)
 # A thread-local is reached with one instruction and never through a call that could be cached.

@@ -30,7 +30,7 @@ struct weir_opts {
     size_t size; /* sizeof(struct weir_opts); 0 counts as that */
     enum weir_scheduler scheduler;
     int workers;         /* workers under `tasks`; 0: the usable cores */
-    int threads_max;     /* OS threads that run tasks (threads, .blocking, .pinned); 0: 512 */
+    int threads_max;     /* OS threads that run tasks; 0: 10,000 under `threads`, else 512 */
     int tasks_max;       /* live tasks; 0: 4,000,000 */
     size_t stack_bytes;  /* of a plain task; 0: 64 KiB */
     bool watch_handlers; /* run the monitor also under `loop`, to report blocked loops */

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WEIR_TOOL_SYSTEM_H
+#define WEIR_TOOL_SYSTEM_H
+
+/* What the tool asks of the operating system beyond the C library and weir itself.
+ *
+ * Threads: any. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* CPU time that the calling thread has used, in ns. */
+int64_t thread_cpu_ns(void);
+
+/* Blocks the calling OS thread, as a library that knows nothing of weir would. */
+void block_thread_ns(int64_t ns);
+
+/* Whether standard error is a terminal: then progress is one line that is written over. */
+bool stderr_is_terminal(void);
+
+/* Raises the limit of open files as far as it goes, and returns it. */
+int64_t raise_open_files(void);
+
+#endif
