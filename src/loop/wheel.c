@@ -2,10 +2,10 @@
 /* The timer wheel; what it promises is in wheel.h.
  *
  * A timer due at tick T (its deadline rounded up, so never early) lies on level 0 if T is less than
- * 64 ticks ahead, on level n if less than 64^(n+1); further ahead it lies on the last slot of
- * the highest level, one short of a whole turn, and is sorted anew from there.  Slot s of level n
- * holds the timers whose tick has s as its n-th base-64 digit.  advance() walks to the next occupied slot by
- * the bitmaps, so it costs by timers, not by time; a slot of a higher level is cascaded when its
+ * 64 ticks ahead, on level n if less than 64^(n+1); further ahead it lies on the last slot of the
+ * highest level, one short of a whole turn, and is sorted anew from there.  Slot s of level n holds
+ * the timers whose tick has s as its n-th base-64 digit.  advance() walks to the next occupied slot
+ * by the bitmaps, so it costs by timers, not by time; a slot of a higher level is cascaded when its
  * first tick comes.
  *
  * Invariants, checked by wi_wheel_valid(): a bit of `occupied` is set exactly where the slot has

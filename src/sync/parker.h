@@ -48,6 +48,8 @@ struct wi_parker_ops {
     /* Makes a PARKED owner run; NULL where owners only ever sleep ASLEEP.  Any thread; must not
      * touch more than the parker's own record. */
     void (*resume)(struct wi_parker *parker);
+    /* Lets other ready tasks run first; NULL where the kernel sees to that.  Owner only. */
+    void (*yield)(struct wi_parker *parker);
 };
 
 struct wi_parker {
@@ -57,8 +59,14 @@ struct wi_parker {
     wi_atomic_u32 word;
     wi_atomic_int cancel; /* 0, or the sticky cause of cancellation, a negative code */
     /* owner: the task */
+    uint32_t budget;        /* calls that may still do without waiting before others get a turn */
     weir_time deadline;     /* ambient */
     weir_time shield_until; /* until then cancellation and deadline are held back; 0: not */
+};
+
+/* How many calls in a row an owner may make that find nothing to wait for. */
+enum {
+    WI_PARKER_BUDGET = 256
 };
 
 void wi_parker_init(struct wi_parker *parker, const struct wi_parker_ops *ops);

@@ -114,5 +114,10 @@ bool wi_entry_canceled(weir_time deadline)
     if (deadline == WEIR_DONT_WAIT)
         return false;
     struct wi_parker *parker = wi_current_parker();
+    if (wi_unlikely(--parker->budget == 0)) {
+        parker->budget = WI_PARKER_BUDGET;
+        if (parker->ops->yield != NULL)
+            parker->ops->yield(parker);
+    }
     return wi_load_relaxed(&parker->cancel) != 0 && !wi_shielded(parker);
 }

@@ -39,6 +39,8 @@ int weir_yield(void)
         wi_os_thread_yield();
     else
         wi_task_leave(WI_ACTION_YIELD);
+    if (task != NULL)
+        task->parker.budget = WI_PARKER_BUDGET;
     return wi_entry_canceled(WEIR_NO_DEADLINE) ? WEIR_ECANCELED : 0;
 }
 

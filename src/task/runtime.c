@@ -372,7 +372,7 @@ int weir_close(weir_time deadline)
 
     wi_vehicles_close();
     wi_store_release(&wi_rt.open, 0);
-    /* First the monitor, which may be starting a thread; its loop stays for those that notify it. */
+    /* First the monitor, which may be starting a thread; its loop stays for who notifies it. */
     wi_monitor_stop();
     threads_join_all();
     wi_thread_set_self(NULL);

@@ -189,6 +189,7 @@ static void task_park(struct wi_parker *parker, weir_time deadline)
     const bool timed = deadline != WEIR_NO_DEADLINE;
     if (timed)
         wi_runtime_timer_start(&task->timer, deadline);
+    parker->budget = WI_PARKER_BUDGET;
     wi_task_leave(WI_ACTION_PARK);                         /* c: run by the scheduler */
     (void)wi_swap_acq_rel(&parker->word, WI_PARKER_EMPTY); /* d */
     if (timed)
@@ -200,7 +201,15 @@ static void task_resume(struct wi_parker *parker)
     wi_task_make_ready(wi_container_of(parker, struct weir_task, parker), true);
 }
 
-static const struct wi_parker_ops task_parker_ops = { .park = task_park, .resume = task_resume };
+static void task_yield(struct wi_parker *parker)
+{
+    (void)parker;
+    wi_task_leave(WI_ACTION_YIELD);
+}
+
+static const struct wi_parker_ops task_parker_ops = { .park = task_park,
+                                                      .resume = task_resume,
+                                                      .yield = task_yield };
 
 /* -- spawn ------------------------------------------------------------------------------------ */
 

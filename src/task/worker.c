@@ -409,10 +409,10 @@ static int sleep_idle(struct wi_thread *thread, struct wi_worker *worker, weir_t
 
 /* -- the search ------------------------------------------------------------------------------- */
 
-/* Tasks that were held back go to the global queue once they may start. */
+/* Tasks that were held back go to the global queue once they may start, or may try again. */
 static void release_held(struct wi_worker *worker)
 {
-    if (too_many_hogs())
+    if (worker->held == NULL || too_many_hogs() || wi_clock_now() < worker->held_until)
         return;
     while (worker->held != NULL) {
         struct weir_task *task = worker->held;
@@ -425,8 +425,7 @@ static struct weir_task *find_own(struct wi_thread *thread, struct wi_worker *wo
 {
     worker->tick++;
     if (--worker->poll_countdown <= 0) {
-        if (worker->held != NULL)
-            release_held(worker);
+        release_held(worker);
         (void)poll_now(thread, worker);
     }
     struct weir_task *task;
@@ -484,8 +483,7 @@ static struct weir_task *find_task(struct wi_thread *thread, struct wi_worker *w
         }
         if (wi_load_acquire(&wi_rt.stopping) != 0)
             return NULL;
-        if (worker->held != NULL)
-            release_held(worker);
+        release_held(worker);
         idle_enter(worker);
         if (somebody_has_work() || wi_load_seq_cst(&wi_rt.stopping) != 0) { /* b */
             idle_leave(worker);
@@ -566,9 +564,20 @@ static void finish_switch(struct weir_task *task, enum wi_action action)
     wi_bug_unless_cmp(action, !=, WI_ACTION_NONE);
 }
 
+/* Whether a task that has not run yet may do so now; then it has a stack. */
+static bool may_start(struct wi_worker *worker, struct weir_task *task)
+{
+    if (too_many_hogs())
+        return false;
+    if (attach_stack(worker, task))
+        return true;
+    worker->held_until = wi_clock_now() + STACK_RETRY_NS;
+    return false;
+}
+
 static void run_task(struct wi_thread *thread, struct wi_worker *worker, struct weir_task *task)
 {
-    if (task->stack == NULL && (too_many_hogs() || !attach_stack(worker, task))) {
+    if (task->stack == NULL && !may_start(worker, task)) {
         task->next = worker->held;
         worker->held = task;
         return;
@@ -700,6 +709,7 @@ int wi_worker_turn(struct wi_thread *thread, weir_time deadline)
     wi_store_seq_cst(&worker->driving, 0);
     wi_loop_resume(&wi_rt.loop);
     driver_release();
+    release_held(worker);
 
     int done = 0;
     for (int pass = 0; pass < 2; pass++) {
@@ -713,12 +723,15 @@ int wi_worker_turn(struct wi_thread *thread, weir_time deadline)
         if (pass > 0)
             break;
         idle_enter(worker);
-        bool wait = done == 0 && !somebody_has_work() && worker->held == NULL;
+        bool wait = done == 0 && !somebody_has_work();
         /* Whoever woke the opener kicked too, but the look at the poller between two tasks may have
          * taken that kick already. */
         if (wi_load_acquire(&thread->parker.word) == WI_PARKER_NOTIFIED)
             wait = false;
-        done += sleep_idle(thread, worker, wait ? deadline : WEIR_DONT_WAIT);
+        weir_time until = wait ? deadline : WEIR_DONT_WAIT;
+        if (worker->held != NULL && worker->held_until < until)
+            until = worker->held_until;
+        done += sleep_idle(thread, worker, until);
         stop_searching(worker);
     }
 
@@ -739,6 +752,5 @@ weir_time wi_worker_turn_deadline(struct wi_worker *worker)
         until = shared;
     if (worker->held == NULL)
         return until;
-    const weir_time retry = wi_clock_now() + STACK_RETRY_NS;
-    return retry < until ? retry : until;
+    return worker->held_until < until ? worker->held_until : until;
 }

@@ -70,6 +70,7 @@ struct wi_worker {
     weir_time polled;       /* when it was looked at last */
     int64_t slice_mean_ns;  /* of a task run, as of then */
     struct weir_task *held; /* not started: too many hogs, or no stack to be had */
+    weir_time held_until;   /* when to try again for a stack */
     struct wi_stack_cache stacks;
     struct weir_task *free_tasks;
     int free_task_count;
