@@ -113,10 +113,7 @@ static struct weir_request *serve_one(struct weir_request *request, bool may_go_
     const bool own_thread = has_own_thread(route);
     /* The cause is asked last, because it reads the clock. */
     may_go_on = may_go_on && (own_thread || request->in_len > 0) && weir_cancel_cause() == 0;
-    struct weir_request *waiting = NULL;
-    if (may_go_on && own_thread)
-        waiting = wi_admit_pass_on(server, route);
-    else
+    if (!own_thread)
         wi_admit_end(server);
 
     size_t left = 0;
@@ -125,13 +122,20 @@ static struct weir_request *serve_one(struct weir_request *request, bool may_go_
         memcpy(wi_scratch(), request->in, left);
     }
     wi_request_destroy(request);
-    if (ending != END_KEEP) {
+    struct weir_request *next = NULL;
+    if (ending == END_KEEP)
+        next = wi_edge_continue(conn, left, may_go_on ? route : NULL);
+    else
         end_connection(conn, ending);
-        return waiting;
-    }
-    may_go_on = may_go_on && waiting == NULL;
-    struct weir_request *next = wi_edge_continue(conn, left, may_go_on ? route : NULL);
-    return waiting != NULL ? waiting : next;
+    if (!own_thread)
+        return next;
+
+    /* A thread is kept busy as long as there is work, and its place is given up last: a place that
+     * is free before its thread is makes another thread start. */
+    if (next == NULL && may_go_on)
+        return wi_admit_pass_on(server, route);
+    wi_admit_end(server);
+    return next;
 }
 
 static int serve_task(void *arg)

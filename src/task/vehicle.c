@@ -44,7 +44,8 @@ static struct {
     struct weir_task *line_first;
     struct weir_task *line_last;
     int line_count;
-    int freeing; /* vehicles that will look at the line next, whatever happens */
+    /* atomic: counted up by the vehicle at once, down under the lock as it looks */
+    wi_atomic_u32 freeing; /* vehicles that will look at the line next, whatever happens */
 } pool;
 
 static struct weir_task *line_pop_locked(void)
@@ -70,17 +71,16 @@ static void line_push_locked(struct weir_task *task)
     pool.line_count++;
 }
 
-/* Whether a task may stand in line though no vehicle is free now. */
-static bool may_wait_locked(const struct weir_task *task)
+/* Whether a vehicle is on its way to the line that nobody stands in line for yet.  Without this a
+ * burst of short tasks starts a thread for each vehicle that has not come to the lock so far. */
+static bool vehicle_is_freeing_locked(void)
 {
-    return (task->flags & WI_TASK_QUEUED_VEHICLE) != 0 || pool.line_count < pool.freeing;
+    return (uint32_t)pool.line_count < wi_load_acquire(&pool.freeing);
 }
 
 static void announce_freeing(void)
 {
-    wi_lock(&pool.lock);
-    pool.freeing++;
-    wi_unlock(&pool.lock);
+    (void)wi_add_acq_rel(&pool.freeing, 1);
 }
 
 /* Whether the vehicle was still idle; then it is not any more. */
@@ -99,7 +99,7 @@ static bool idle_remove_locked(struct vehicle *vehicle)
 static struct weir_task *next_task(struct vehicle *vehicle)
 {
     wi_lock(&pool.lock);
-    pool.freeing--;
+    (void)wi_sub_acq_rel(&pool.freeing, 1);
     struct weir_task *task = line_pop_locked();
     if (task != NULL || pool.closing) {
         wi_unlock(&pool.lock);
@@ -209,13 +209,19 @@ int wi_vehicle_submit(struct weir_task *task)
         pool.idle = idle->next;
         idle->task = task;
         wi_store_release(&idle->wake, 1);
-        /* Woken before the unlock: after it the vehicle may end and be freed. */
+        wi_unlock(&pool.lock);
+        /* The vehicle may have ended by now: the address is only a key, and a wake too many is
+         * legal.  Under the lock the system call would make a queue of vehicles. */
         wi_futex_wake(&idle->wake, 1);
+        return 0;
+    }
+    if (vehicle_is_freeing_locked()) {
+        line_push_locked(task);
         wi_unlock(&pool.lock);
         return 0;
     }
     if (pool.count >= pool.threads_max) {
-        bool may_wait = may_wait_locked(task);
+        bool may_wait = (task->flags & WI_TASK_QUEUED_VEHICLE) != 0;
         if (may_wait)
             line_push_locked(task);
         wi_unlock(&pool.lock);
