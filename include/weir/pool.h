@@ -34,6 +34,7 @@ WEIR_API void weir_pool_destroy(weir_pool *pool);
  *   WEIR_ETIMEDOUT, WEIR_ECANCELED  fn was not started and never will be
  *   WEIR_EOVERFLOW   waiting_max jobs wait already
  *   WEIR_EAGAIN      no thread could be started at all
+ *   WEIR_EFORKED     the pool's threads are in the parent process
  *
  * Once started, fn is not interrupted and the call returns only when it has ended.
  * Callers: task (parks), thread (blocks). */

@@ -87,15 +87,6 @@ static void put(const char *line)
     wi_signal_write(words);
 }
 
-void wi_line_put(const char *line)
-{
-    char text[WI_LINE_BYTES];
-    const int wanted = snprintf(text, sizeof(text), "%s\n", line);
-    if (wanted >= (int)sizeof(text))
-        text[sizeof(text) - 2] = '\n';
-    put(text);
-}
-
 void wi_line_print(enum wi_log_level level, const char *name, const char *text)
 {
     if (!wi_log_enabled(level))

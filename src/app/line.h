@@ -27,9 +27,6 @@ size_t wi_line_format(char *out, size_t bytes, int64_t wall_ns, enum wi_log_leve
 /* Prints such a line, if `level` passes the threshold. */
 void wi_line_print(enum wi_log_level level, const char *name, const char *text);
 
-/* Prints a line that is complete but for its end. */
-void wi_line_put(const char *line);
-
 /* Prints "name: text" without time and level: what the person who started it reads. */
 void wi_line_say(const char *name, const char *text);
 

@@ -4,12 +4,12 @@
 
 #include <string.h>
 
+#include "net/transport.h"
 #include "os/file.h"
 
 enum {
     NO_FD = -1,
-    ADMIN_BACKLOG = 128,
-    BACKLOG_DEFAULT = 4096
+    ADMIN_BACKLOG = 128
 };
 
 static int judge(struct wi_listener *listener, const char *option, const char *address,
@@ -63,7 +63,7 @@ int wi_listeners_open(struct wi_listeners *out, const char *const *addresses, in
     if (rc != 0)
         return rc;
 
-    rc = open_all(out, addresses, admin, backlog > 0 ? backlog : BACKLOG_DEFAULT, why);
+    rc = open_all(out, addresses, admin, backlog > 0 ? backlog : WI_TRANSPORT_BACKLOG, why);
     if (rc != 0) {
         wi_listeners_unlink(out);
         wi_listeners_unlink_admin(out);

@@ -56,9 +56,8 @@ typedef struct wi_atomic_ptr {
     __atomic_compare_exchange_n(&(a)->value, (expected), (v), false, __ATOMIC_SEQ_CST,             \
                                 __ATOMIC_SEQ_CST)
 
-/* A full fence; name the partner fence at every use.  ThreadSanitizer does not see fences, so
- * protocols that tsan must check use seq_cst operations instead. */
-#define wi_fence_seq_cst() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+/* There is no fence on purpose: ThreadSanitizer does not see fences, so protocols that would want
+ * one use sequentially consistent operations. */
 
 /* Keeps the compiler, not the CPU, from moving memory accesses or caching across this line. */
 #define wi_compiler_barrier() __asm__ volatile("" ::: "memory")

@@ -83,15 +83,6 @@ void wi_http_date_format(int64_t seconds, char *out)
     put_two(out + 23, rest % 60);
 }
 
-const char *wi_http_date_cached(struct wi_http_date_cache *cache, int64_t now_seconds)
-{
-    if (cache->seconds != now_seconds || cache->text[0] == '\0') {
-        wi_http_date_format(now_seconds, cache->text);
-        cache->seconds = now_seconds;
-    }
-    return cache->text;
-}
-
 /* Where the number that this letter of a pattern stands for is kept, or NULL. */
 static int *pattern_number(char letter, struct civil *date)
 {

@@ -5,7 +5,7 @@
 /* Dates in HTTP fields (RFC 9110 section 5.6.7), without the C library's time functions: those
  * depend on a locale and a time zone.  Times are seconds since 1970-01-01 00:00:00 UTC.
  *
- * Threads: pure functions, and a cache that belongs to one thread. */
+ * Threads: pure functions. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -16,15 +16,6 @@
 
 /* Writes WI_HTTP_DATE_BYTES bytes, no NUL.  Times outside the years 1970 to 9999 are clamped. */
 void wi_http_date_format(int64_t seconds, char *out);
-
-/* owner: one worker.  All-zero is a valid start. */
-struct wi_http_date_cache {
-    int64_t seconds;
-    char text[WI_HTTP_DATE_BYTES];
-};
-
-/* The date's text, formatted once per second.  Valid until the next call; not NUL-terminated. */
-const char *wi_http_date_cached(struct wi_http_date_cache *cache, int64_t now_seconds);
 
 /* Parses IMF-fixdate, the obsolete RFC 850 form or asctime's form.  The day of the week must be
  * a day but is not compared with the date.

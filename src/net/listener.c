@@ -15,8 +15,7 @@
 #include "weir/net.h"
 
 enum {
-    LISTENERS_MAX = 64 * 1024,
-    BACKLOG_DEFAULT = 4096
+    LISTENERS_MAX = 64 * 1024
 };
 
 struct weir_listener {
@@ -36,7 +35,7 @@ int weir_listen(weir_listener **out, const char *address, int backlog)
         return rc;
     if (backlog < 0)
         return WEIR_EINVAL;
-    const int fd = wi_transport_listen(address, backlog == 0 ? BACKLOG_DEFAULT : backlog);
+    const int fd = wi_transport_listen(address, backlog == 0 ? WI_TRANSPORT_BACKLOG : backlog);
     if (fd < 0)
         return fd;
 

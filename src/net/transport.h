@@ -16,6 +16,12 @@
 #include "os/socket.h"
 #include "weir/err.h"
 
+/* The backlog of a listener that asks for none: connections that the kernel may hold ready.  As
+ * much as Linux permits by default (net.core.somaxconn). */
+enum {
+    WI_TRANSPORT_BACKLOG = 4096
+};
+
 /* Opens a listener on an address as text.  The descriptor or a code as weir_listen(). */
 WEIR_CHECK int wi_transport_listen(const char *address, int backlog);
 

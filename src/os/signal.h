@@ -12,14 +12,9 @@
 /* The signals that weir names; values are the system's. */
 extern const int wi_signal_term;
 extern const int wi_signal_int;
-extern const int wi_signal_quit;
-extern const int wi_signal_hup;
 extern const int wi_signal_kill;
-extern const int wi_signal_abort;
 extern const int wi_signal_child;
 extern const int wi_signal_user1;
-extern const int wi_signal_stop;
-extern const int wi_signal_continue;
 
 /* "SIGTERM" and so on; "signal N" for others up to 64, else "signal ?". The text is static. */
 const char *wi_signal_name(int signal);

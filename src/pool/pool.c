@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "os/clock.h"
 #include "os/futex.h"
+#include "os/process.h"
 #include "os/thread.h"
 #include "sync/lock.h"
 #include "sync/wait.h"
@@ -40,6 +41,7 @@ struct weir_pool {
     int threads_max;
     int waiting_max;
     int64_t idle_ns;
+    int process_id; /* whose threads these are: a forked child has none of them */
     /* guarded by lock */
     struct wi_lock lock;
     struct wi_list line; /* wi_waiter.node of jobs */
@@ -74,6 +76,7 @@ int weir_pool_create(weir_pool **out, const struct weir_pool_opts *opts)
     pool->threads_max = opts->threads_max > 0 ? opts->threads_max : THREADS_MAX_DEFAULT;
     pool->waiting_max = opts->waiting_max > 0 ? opts->waiting_max : WAITING_MAX_DEFAULT;
     pool->idle_ns = opts->idle_ns > 0 ? opts->idle_ns : IDLE_NS_DEFAULT;
+    pool->process_id = wi_process_id();
     wi_lock_init(&pool->lock);
     wi_list_init(&pool->line);
     *out = pool;
@@ -243,6 +246,8 @@ int weir_blocking(weir_pool *pool, void (*fn)(void *arg), void *arg, weir_time d
         pool = default_pool();
     if (pool == NULL)
         return WEIR_ENOMEM;
+    if (pool->process_id != wi_process_id())
+        return WEIR_EFORKED;
     struct job job = { .fn = fn, .arg = arg };
     wi_wait_init(&job.wait);
     wi_waiter_init(&job.waiter, &job.wait, 0, &job);

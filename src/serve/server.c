@@ -22,10 +22,8 @@ enum {
     RUNNING_DEFAULT = 10000,
     RUNNING_THREADS_DEFAULT = 256,
     WAITING_DEFAULT = 1024,
-    BACKLOG_DEFAULT = 4096,
     RATE_DEFAULT = 1024,
-    DESCRIPTORS_KEPT = 64,
-    ROUTE_STACK_DEFAULT = 64 * 1024
+    DESCRIPTORS_KEPT = 64, /* for listeners, the poller, the log, and what handlers open */
 };
 
 static struct wi_stable servers = WI_STABLE_INIT(struct weir_server, SERVERS_MAX);
@@ -132,12 +130,11 @@ static void fill_opts(struct weir_server_opts *opts)
     fill(&opts->send_rate_min, RATE_DEFAULT, 0);
     fill(&opts->idle_ns_max, 60 * WEIR_NS_PER_S, -1);
     fill(&opts->request_ns_max, 30 * WEIR_NS_PER_S, -1);
-    fill(&opts->pipelined_bytes_max, 64 * 1024, 64 * 1024);
     fill(&opts->retry_after_s, 1, 1);
     if (opts->connections_max > WI_SERVER_CONNECTIONS_MAX)
         opts->connections_max = WI_SERVER_CONNECTIONS_MAX;
     if (opts->backlog == 0)
-        opts->backlog = BACKLOG_DEFAULT;
+        opts->backlog = WI_TRANSPORT_BACKLOG;
 }
 
 static void fill_limits(struct weir_server *server)

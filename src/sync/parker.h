@@ -4,8 +4,8 @@
 
 /* The parker: how one task or thread stops and is made to go on.
  *
- * A parker lives in type-stable memory that is never unmapped while the runtime is open, so a wake
- * may come late, after its owner has gone on or ended: it is then a spurious wake, and every loop
+ * A parker lives in type-stable memory that is never unmapped, so a wake may come late, after its
+ * owner has gone on or ended, or its runtime was closed: it is then a spurious wake, and every loop
  * around wi_park() looks at its own state again.
  *
  * The word is a binary semaphore:

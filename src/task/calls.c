@@ -3,34 +3,10 @@
 #include <stddef.h>
 
 #include "base/check.h"
-#include "os/clock.h"
 #include "os/thread.h"
 #include "sync/wait.h"
 #include "task/task.h"
 #include "task/worker.h"
-
-weir_time weir_now(void)
-{
-    return wi_clock_now();
-}
-
-weir_time weir_in_ns(int64_t ns)
-{
-    weir_time sum;
-    if (ns <= 0)
-        return wi_clock_now();
-    if (__builtin_add_overflow(wi_clock_now(), ns, &sum))
-        return WEIR_NO_DEADLINE;
-    return sum;
-}
-
-weir_time weir_in_ms(int64_t ms)
-{
-    int64_t ns;
-    if (__builtin_mul_overflow(ms, WEIR_NS_PER_MS, &ns))
-        return ms < 0 ? wi_clock_now() : WEIR_NO_DEADLINE;
-    return weir_in_ns(ns);
-}
 
 int weir_yield(void)
 {

@@ -37,6 +37,7 @@ struct wi_runtime wi_rt;
 /* Of the thread that turns a `loop` runtime.  Never freed, since a late wake may reach its parker
  * even after the runtime is closed. */
 static struct wi_thread opener_record;
+static wi_atomic_u32 opener_resumes; /* how often opener_resume() has come to its end */
 
 /* -- who calls -------------------------------------------------------------------------------- */
 
@@ -63,21 +64,26 @@ static void opener_park(struct wi_parker *parker, weir_time deadline)
     struct wi_thread *thread = wi_container_of(parker, struct wi_thread, parker);
     if (thread->depth != 0)
         wi_bug_misuse("a call that waits", "loop callbacks must not wait", thread->depth);
+    const uint32_t resumes = wi_load_relaxed(&opener_resumes);
     uint32_t word = WI_PARKER_EMPTY;
-    if (wi_cas_acq_rel(&parker->word, &word, WI_PARKER_PARKED)) {
-        while (wi_load_acquire(&parker->word) == WI_PARKER_PARKED) {
-            (void)wi_worker_turn(thread, deadline);
-            if (deadline != WEIR_NO_DEADLINE && wi_clock_now() >= deadline)
-                break;
-        }
+    const bool parked = wi_cas_acq_rel(&parker->word, &word, WI_PARKER_PARKED);
+    while (parked && wi_load_acquire(&parker->word) == WI_PARKER_PARKED) {
+        (void)wi_worker_turn(thread, deadline);
+        if (deadline != WEIR_NO_DEADLINE && wi_clock_now() >= deadline)
+            break;
     }
-    (void)wi_swap_acq_rel(&parker->word, WI_PARKER_EMPTY);
+    word = wi_swap_acq_rel(&parker->word, WI_PARKER_EMPTY);
+    /* Whoever found it parked kicks the loop, which must outlive that: the opener may close it. */
+    while (parked && word == WI_PARKER_NOTIFIED && wi_load_acquire(&opener_resumes) == resumes)
+        wi_os_thread_yield();
 }
 
 static void opener_resume(struct wi_parker *parker)
 {
     (void)parker;
     wi_loop_kick(&wi_rt.loop); /* the turn ends and the opener looks at its word */
+    /* One wake at a time gets here; pairs with opener_park(). */
+    wi_store_release(&opener_resumes, wi_load_relaxed(&opener_resumes) + 1);
 }
 
 /* The child's one thread is nobody's any more: what waits there blocks it as it would any thread,
@@ -115,12 +121,6 @@ void *wi_scratch(void)
         thread->scratch = wi_alloc(WI_SCRATCH_BYTES);
     wi_bug_unless(thread->scratch != NULL);
     return thread->scratch;
-}
-
-bool wi_on_loop(void)
-{
-    struct wi_thread *thread = wi_thread_self();
-    return thread != NULL && thread->task == NULL && thread->depth > 0;
 }
 
 void wi_runtime_timer_start(struct wi_timer *timer, weir_time deadline)
@@ -371,6 +371,9 @@ int weir_close(weir_time deadline)
         return rc;
 
     wi_vehicles_close();
+    /* Threads of others that have woken a task may still be on their way out of the runtime. */
+    while (wi_load_acquire(&wi_rt.outsiders) != 0) /* pairs with wi_task_make_ready() */
+        wi_os_thread_yield();
     wi_store_release(&wi_rt.open, 0);
     /* First the monitor, which may be starting a thread; its loop stays for who notifies it. */
     wi_monitor_stop();

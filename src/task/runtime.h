@@ -52,12 +52,8 @@ enum {
 };
 void *wi_scratch(void);
 
-/* Whether the calling code runs in a callback of the shared loop (not in a task). */
-bool wi_on_loop(void);
-
-/* Tells the monitor's loop (the admin endpoint of a single process lives there).  The monitor
- * thread runs while a runtime is open, unless the scheduler is `loop` and watch_handlers is off.
- * NULL if there is none. */
+/* The monitor's loop, where the admin endpoint of a single process lives.  NULL without a monitor:
+ * no runtime is open, or the scheduler is `loop` and watch_handlers is off. */
 struct wi_loop *wi_monitor_loop(void);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of a task: spawn, park, end, join, cancel; see task.h.
  *
- * Records come from chunks that stay mapped while the runtime is open.  A worker keeps some free
- * ones; the rest lie in a global list. */
+ * Records come from chunks that stay mapped for the life of the process; the next runtime takes
+ * them over.  A worker keeps some free ones; the rest lie in a global list. */
 #include "task/task.h"
 
 #include <string.h>
@@ -35,9 +35,10 @@ static struct {
     /* guarded by lock */
     struct weir_task *free_tasks;
     struct chunk *chunks;
+    struct chunk
+        *kept; /* of runtimes that were closed: a late wake may still reach a parker there */
     int64_t records;
     int64_t records_max;
-    int64_t in_use; /* taken from the list, also those in caches of workers */
     /* atomic */
     wi_atomic_i64 ended; /* tasks that have let go of their record */
 } slab;
@@ -51,8 +52,8 @@ static void timer_fired(struct wi_timer *timer)
 
 void wi_task_slab_open(int64_t records_max)
 {
-    memset(&slab, 0, sizeof(slab));
     slab.records_max = records_max;
+    wi_store_relaxed(&slab.ended, 0);
 }
 
 void wi_task_slab_close(void)
@@ -60,24 +61,35 @@ void wi_task_slab_close(void)
     while (slab.chunks != NULL) {
         struct chunk *chunk = slab.chunks;
         slab.chunks = chunk->next;
-        wi_vm_unmap(chunk->base, CHUNK_BYTES);
-        wi_free(chunk);
+        chunk->next = slab.kept;
+        slab.kept = chunk;
     }
     slab.free_tasks = NULL;
     slab.records = 0;
+}
+
+static struct chunk *chunk_take_locked(void)
+{
+    struct chunk *chunk = slab.kept;
+    if (chunk != NULL) {
+        slab.kept = chunk->next;
+        return chunk;
+    }
+    chunk = wi_alloc(sizeof(*chunk));
+    if (chunk != NULL && wi_vm_map(CHUNK_BYTES, &chunk->base) != 0) {
+        wi_free(chunk);
+        return NULL;
+    }
+    return chunk;
 }
 
 static int grow_locked(void)
 {
     if (slab.records >= slab.records_max)
         return WEIR_EOVERFLOW;
-    struct chunk *chunk = wi_alloc(sizeof(*chunk));
+    struct chunk *chunk = chunk_take_locked();
     if (chunk == NULL)
         return WEIR_ENOMEM;
-    if (wi_vm_map(CHUNK_BYTES, &chunk->base) != 0) {
-        wi_free(chunk);
-        return WEIR_ENOMEM;
-    }
     chunk->next = slab.chunks;
     slab.chunks = chunk;
     struct weir_task *records = chunk->base;

@@ -6,8 +6,8 @@
  *
  * Life: taken from the slab, linked into its scope, queued; at its first run a stack is attached;
  * it runs and parks; its end tells joiner and scope and gives the stack back; the record goes back
- * when run and handle have both let go.  Records are type-stable: never unmapped while the runtime
- * is open, so that a late wake touches a parker, whoever's it is by then. */
+ * when run and handle have both let go.  Records are type-stable and never unmapped, so that a late
+ * wake touches a parker, whoever's it is by then. */
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -186,8 +186,12 @@ void wi_task_make_ready(struct weir_task *task, bool woken)
 {
     struct wi_worker *worker = wi_worker_enter();
     if (worker == NULL) {
+        /* The task may have ended, and everything with it, before the wake below is through: so
+         * closing waits for us.  Counted before the push, which the task's end comes after. */
+        (void)wi_add_relaxed(&wi_rt.outsiders, 1);
         inject_push_list(task, task, 1);
-        wi_worker_wake_one(); /* d */
+        wi_worker_wake_one();                      /* d */
+        (void)wi_sub_acq_rel(&wi_rt.outsiders, 1); /* pairs with weir_close() */
         return;
     }
     struct wi_thread *thread = wi_thread_self();
@@ -414,9 +418,17 @@ static void release_held(struct wi_worker *worker)
 {
     if (worker->held == NULL || too_many_hogs() || wi_clock_now() < worker->held_until)
         return;
+    /* The list is a stack: turned round, those that came first go first. */
+    struct weir_task *oldest = NULL;
     while (worker->held != NULL) {
         struct weir_task *task = worker->held;
         worker->held = task->next;
+        task->next = oldest;
+        oldest = task;
+    }
+    while (oldest != NULL) {
+        struct weir_task *task = oldest;
+        oldest = task->next;
         inject_push_list(task, task, 1);
     }
 }

@@ -76,7 +76,7 @@ static void end(void)
     free(pair.stack);
 }
 
-/* -- entry ------------------------------------------------------------------------------------------ */
+/* -- entry ------------------------------------------------------------------------------------- */
 
 static void note_and_leave(void *arg)
 {
@@ -124,7 +124,7 @@ static void floating_point_works_on_a_fresh_stack(void **state)
     end();
 }
 
-/* -- registers -------------------------------------------------------------------------------------- */
+/* -- registers --------------------------------------------------------------------------------- */
 
 /* Loads the callee-saved registers with a pattern, switches, and gives how many came back wrong.
  * rbp is left to the compiler, which may use it as the frame pointer; a chain of frames that still

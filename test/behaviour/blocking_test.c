@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Blocking calls, under every model: weir_blocking() and .blocking tasks run beside everything else,
+/* Blocking calls, under every model: weir_blocking() and .blocking tasks run beside the rest,
  * within bounds, and return only when the function has. */
 #include <dirent.h>
 #include <poll.h>
@@ -97,7 +97,7 @@ static weir_pool *make_pool(int threads_max, int waiting_max)
     return pool;
 }
 
-/* -- beside everything else --------------------------------------------------------------------- */
+/* -- beside everything else -------------------------------------------------------------------- */
 
 /* The function waits for what only another task can do. */
 RUN(others_advance_while_a_function_blocks)
@@ -179,8 +179,11 @@ RUN(a_function_may_call_weir)
 {
     struct letter letter = { .value = 31 };
     int value = 0;
-    CHECK_EQ(weir_chan_create(&letter.ch, &(struct weir_chan_opts){ .elem_bytes = sizeof(int) }), 0);
-    struct caller caller = { .fn = send_from_the_pool, .arg = &letter, .deadline = WEIR_NO_DEADLINE };
+    CHECK_EQ(weir_chan_create(&letter.ch, &(struct weir_chan_opts){ .elem_bytes = sizeof(int) }),
+             0);
+    struct caller caller = { .fn = send_from_the_pool,
+                             .arg = &letter,
+                             .deadline = WEIR_NO_DEADLINE };
     weir_task *task = start(&caller);
     CHECK_EQ(weir_chan_recv(letter.ch, &value, WEIR_NO_DEADLINE), 0);
     CHECK_EQ(value, 31);
@@ -222,7 +225,7 @@ RUN(more_calls_than_threads_all_end)
     return 0;
 }
 
-/* -- bounds ------------------------------------------------------------------------------------- */
+/* -- bounds ------------------------------------------------------------------------------------ */
 
 /* A pool whose one thread is taken. */
 struct full {
@@ -308,7 +311,7 @@ RUN(options_of_a_pool_are_checked)
     return 0;
 }
 
-/* -- a pool's threads --------------------------------------------------------------------------- */
+/* -- a pool's threads -------------------------------------------------------------------------- */
 
 /* Threads of this process with that name. */
 static int threads_named(const char *name)
@@ -341,8 +344,8 @@ RUN(a_pool_has_no_more_threads_than_it_may_and_none_when_it_is_gone)
         struct job job;
         struct caller callers[6];
         weir_task *tasks[6];
-        CHECK_EQ(weir_pool_create(&pool, &(struct weir_pool_opts){ .name = "test-bound",
-                                                                   .threads_max = 3 }),
+        CHECK_EQ(weir_pool_create(
+                     &pool, &(struct weir_pool_opts){ .name = "test-bound", .threads_max = 3 }),
                  0);
         job_init(&job);
         CHECK_EQ(threads_named("test-bound"), 0); /* they start on demand */
@@ -368,7 +371,7 @@ RUN(a_pool_has_no_more_threads_than_it_may_and_none_when_it_is_gone)
     return 0;
 }
 
-/* -- .blocking tasks ---------------------------------------------------------------------------- */
+/* -- .blocking tasks --------------------------------------------------------------------------- */
 
 static int block_as_a_task(void *arg)
 {

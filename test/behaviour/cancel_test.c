@@ -113,8 +113,8 @@ RUN(a_parked_task_hears_of_its_cancellation_within_5_ms)
     }
     qsort(took, (size_t)count, sizeof(took[0]), by_value);
     const int64_t p99 = took[count - 1 - count / 100];
-    printf("cancel under %s: p50 %lld us, p99 %lld us\n", model_name(),
-           (long long)(took[count / 2] / 1000), (long long)(p99 / 1000));
+    printf("cancel under %s: p50 %lld ns, p99 %lld ns\n", model_name(), (long long)took[count / 2],
+           (long long)p99);
     CHECK(p99 <= 5 * WEIR_NS_PER_MS);
     weir_chan_destroy(parked.ch);
     weir_chan_destroy(parked.other);
@@ -221,7 +221,7 @@ RUN(a_join_is_not_interrupted)
     return 0;
 }
 
-/* -- shields ------------------------------------------------------------------------------------ */
+/* -- shields ----------------------------------------------------------------------------------- */
 
 static int clean_up(void *arg)
 {
@@ -294,7 +294,7 @@ RUN(a_shield_holds_the_ambient_deadline_back_too)
     return 0;
 }
 
-/* -- nothing is lost ------------------------------------------------------------------------------ */
+/* -- nothing is lost --------------------------------------------------------------------------- */
 
 struct race {
     weir_chan *ch;

@@ -31,7 +31,7 @@ static int recv_int(weir_chan *ch)
     return value;
 }
 
-/* -- order and length --------------------------------------------------------------------------- */
+/* -- order and length -------------------------------------------------------------------------- */
 
 struct line {
     weir_chan *ch;
@@ -206,7 +206,7 @@ RUN(an_empty_message_is_a_signal)
     return 0;
 }
 
-/* -- close -------------------------------------------------------------------------------------- */
+/* -- close ------------------------------------------------------------------------------------- */
 
 RUN(a_closed_channel_drains_and_then_gives_zeroes)
 {
@@ -326,7 +326,42 @@ RUN(the_receiver_may_destroy_the_channel_at_once)
     return 0;
 }
 
-/* -- tasks and plain threads --------------------------------------------------------------------- */
+/* -- fairness ---------------------------------------------------------------------------------- */
+
+/* Two that keep each other supplied never have to wait; the third is heard all the same. */
+static int feed_itself(void *arg)
+{
+    struct line *line = arg;
+    int value = 0;
+    while (peek(&line->done) == 0) {
+        CHECK_EQ(weir_chan_send(line->ch, &value, WEIR_NO_DEADLINE), 0);
+        struct weir_select_case cases[] = {
+            { .op = WEIR_SELECT_RECV, .ch = line->ch, .msg = &value }
+        };
+        CHECK_EQ(weir_select(cases, 1, WEIR_NO_DEADLINE), 0);
+    }
+    return 0;
+}
+
+static int stop_it(void *arg)
+{
+    bump(&((struct line *)arg)->done);
+    return 0;
+}
+
+RUN(tasks_that_never_have_to_wait_do_not_starve_others)
+{
+    struct line line = { .ch = make(sizeof(int), 1) };
+    weir_scope *scope;
+    CHECK_EQ(weir_scope_open(&scope, NULL), 0);
+    CHECK_EQ(weir_go(feed_itself, &line), 0);
+    CHECK_EQ(weir_go(stop_it, &line), 0);
+    CHECK_EQ(weir_scope_close(scope, WEIR_NO_DEADLINE), 0);
+    weir_chan_destroy(line.ch);
+    return 0;
+}
+
+/* -- tasks and plain threads ------------------------------------------------------------------- */
 
 struct mixed {
     weir_chan *requests;
@@ -445,7 +480,7 @@ static void channels_between_plain_threads_need_no_runtime(void **state)
     weir_chan_destroy(mixed.replies);
 }
 
-/* -- misuse --------------------------------------------------------------------------------------- */
+/* -- misuse ------------------------------------------------------------------------------------ */
 
 static void send_on_null(void)
 {
@@ -478,6 +513,7 @@ int main(void)
         cmocka_unit_test(a_blocked_sender_learns_that_the_channel_closed),
         cmocka_unit_test(what_a_blocked_sender_had_is_not_delivered_after_close),
         cmocka_unit_test(the_receiver_may_destroy_the_channel_at_once),
+        cmocka_unit_test(tasks_that_never_have_to_wait_do_not_starve_others),
         cmocka_unit_test(tasks_and_plain_threads_meet_on_one_channel),
         cmocka_unit_test(the_opening_thread_talks_to_a_task),
         cmocka_unit_test(a_foreign_thread_wakes_the_opening_thread_every_time),

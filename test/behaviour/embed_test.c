@@ -2,8 +2,8 @@
 /* A loop that somebody else turns: poll(2) waits on weir's descriptor and weir_turn() never does.
  * Under the other schedulers the calls say that they are not for them.
  *
- * Each wait of the host has no other end than the descriptor or weir_turn_deadline(), so a wake that
- * does not show there hangs. */
+ * Each wait of the host has no other end than the descriptor or weir_turn_deadline(), so a wake
+ * that does not show there hangs. */
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
@@ -21,7 +21,7 @@ enum {
     IDLE_TURNS = 1000
 };
 
-/* Opens, and says whether this model has a loop to turn; else what the calls must say is checked. */
+/* Opens, and says whether this model has a loop to turn; else checks what the calls must say. */
 static bool host_open(void)
 {
     runtime_open(NULL);
@@ -130,7 +130,7 @@ static void a_turn_waits_until_its_deadline_and_no_longer(void **state)
     runtime_close();
 }
 
-/* -- timers ------------------------------------------------------------------------------------- */
+/* -- timers ------------------------------------------------------------------------------------ */
 
 struct sleeper {
     weir_time until;
@@ -158,14 +158,14 @@ static void timers_fire_by_the_deadline_that_the_host_is_told(void **state)
         assert_int_equal(weir_go(sleep_until, &sleepers[i]), 0);
     }
     settle();
-    assert_true(weir_turn_deadline() < weir_in_ms(30));
+    assert_true(peek(&woken) == 20 || weir_turn_deadline() < weir_in_ms(30));
     turn_until(&woken, 20);
     settle();
     assert_int_equal(weir_turn_deadline(), WEIR_NO_DEADLINE);
     runtime_close();
 }
 
-/* -- wakes from outside ------------------------------------------------------------------------- */
+/* -- wakes from outside ------------------------------------------------------------------------ */
 
 struct letter {
     weir_chan *ch;
@@ -274,7 +274,7 @@ static void the_result_of_a_blocking_call_arrives(void **state)
     runtime_close();
 }
 
-/* -- sockets ------------------------------------------------------------------------------------ */
+/* -- sockets ----------------------------------------------------------------------------------- */
 
 struct talk {
     weir_listener *listener;

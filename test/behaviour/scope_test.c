@@ -325,7 +325,7 @@ static void without_a_runtime_no_scope_opens(void **state)
     CHECK_EQ(weir_scope_open(&scope, NULL), WEIR_ENOTOPEN);
 }
 
-/* -- misuse --------------------------------------------------------------------------------------- */
+/* -- misuse ------------------------------------------------------------------------------------ */
 
 static int leave_open(void *arg)
 {

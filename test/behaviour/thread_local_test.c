@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Thread-locals, under every model: a pinned task stays on one OS thread, and weir.h's errno is that
- * of the thread which runs the caller now, also right after a wait. */
+/* Thread-locals, under every model: a pinned task stays on one OS thread, and weir.h's errno is
+ * that of the thread which runs the caller now, also right after a wait. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 
 #include "support/run.h"
 
-/* -- pinned ------------------------------------------------------------------------------------- */
+/* -- pinned ------------------------------------------------------------------------------------ */
 
 enum {
     PINNED = 6,
@@ -57,13 +57,12 @@ RUN(a_pinned_task_stays_on_its_thread)
     weir_chan *channels[PINNED + 1];
     weir_scope *scope;
     for (int i = 0; i <= PINNED; i++)
-        CHECK_EQ(weir_chan_create(&channels[i],
-                                  &(struct weir_chan_opts){ .elem_bytes = sizeof(int) }),
-                 0);
+        CHECK_EQ(
+            weir_chan_create(&channels[i], &(struct weir_chan_opts){ .elem_bytes = sizeof(int) }),
+            0);
     CHECK_EQ(weir_scope_open(&scope, NULL), 0);
     for (int i = 0; i < PINNED; i++) {
-        stages[i] =
-            (struct stage){ .in = channels[i], .out = channels[i + 1], .number = i + 100 };
+        stages[i] = (struct stage){ .in = channels[i], .out = channels[i + 1], .number = i + 100 };
         CHECK_EQ(weir_go(stay, &stages[i], .pinned = true), 0);
     }
     for (int i = 0; i < WAITS; i++) {
@@ -98,7 +97,7 @@ RUN(under_loop_all_tasks_share_the_thread_that_turns)
     return 0;
 }
 
-/* -- errno -------------------------------------------------------------------------------------- */
+/* -- errno ------------------------------------------------------------------------------------- */
 
 enum {
     WANDERERS = 8,

@@ -17,7 +17,7 @@ static weir_chan *make_chan(void)
     return ch;
 }
 
-/* -- never early -------------------------------------------------------------------------------- */
+/* -- never early ------------------------------------------------------------------------------- */
 
 static const int64_t SPANS_NS[] = { 1,       10,      100,      999,      1000,     5000,
                                     20000,   65535,   65536,    65537,    100000,   999999,
@@ -61,7 +61,7 @@ static void no_wait_of_a_thread_ends_early(void **state)
     runtime_close();
 }
 
-/* -- deadlines that have passed ----------------------------------------------------------------- */
+/* -- deadlines that have passed ---------------------------------------------------------------- */
 
 enum {
     PAST_CALLS = 2000
@@ -94,7 +94,7 @@ RUN(a_deadline_in_the_past_does_not_wait)
     return 0;
 }
 
-/* -- no deadline -------------------------------------------------------------------------------- */
+/* -- no deadline ------------------------------------------------------------------------------- */
 
 static int send_later(void *arg)
 {
@@ -115,7 +115,7 @@ RUN(without_a_deadline_a_wait_lasts_until_its_event)
     return 0;
 }
 
-/* -- ambient deadlines -------------------------------------------------------------------------- */
+/* -- ambient deadlines ------------------------------------------------------------------------- */
 
 struct family {
     weir_time own; /* as .deadline of the child; 0: none */
@@ -225,7 +225,7 @@ RUN(a_deadline_brought_forward_ends_the_next_wait)
     return 0;
 }
 
-/* -- order -------------------------------------------------------------------------------------- */
+/* -- order ------------------------------------------------------------------------------------- */
 
 struct sleeper {
     weir_time until;
@@ -274,7 +274,7 @@ RUN(two_timers_fire_in_the_order_of_their_instants)
     return 0;
 }
 
-/* -- many --------------------------------------------------------------------------------------- */
+/* -- many -------------------------------------------------------------------------------------- */
 
 static int sleep_until(void *arg)
 {
@@ -304,7 +304,7 @@ RUN(ten_thousand_sleepers_all_wake_and_none_early)
     return 0;
 }
 
-/* -- arithmetic --------------------------------------------------------------------------------- */
+/* -- arithmetic -------------------------------------------------------------------------------- */
 
 static void sums_that_do_not_fit_never_come(void **state)
 {

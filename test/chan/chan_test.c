@@ -21,9 +21,11 @@ static struct weir_chan *make(size_t cap_elems)
     return ch;
 }
 
-/* -- against a plain array ------------------------------------------------------------------------- */
+/* -- against a plain array --------------------------------------------------------------------- */
 
-enum { CAP_MAX = 9 };
+enum {
+    CAP_MAX = 9
+};
 
 static void a_buffer_is_a_plain_queue(void **state)
 {
@@ -59,9 +61,11 @@ static void a_buffer_is_a_plain_queue(void **state)
     }
 }
 
-/* -- waiters ---------------------------------------------------------------------------------------- */
+/* -- waiters ----------------------------------------------------------------------------------- */
 
-enum { WAITERS = 8 };
+enum {
+    WAITERS = 8
+};
 
 struct waiting {
     struct weir_chan *ch;

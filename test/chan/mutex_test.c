@@ -13,7 +13,9 @@
 #include "support/run.h"
 #include "sync/parker.h"
 
-enum { WAITERS = 8 };
+enum {
+    WAITERS = 8
+};
 
 struct queue {
     weir_mutex *mutex;

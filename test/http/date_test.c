@@ -135,17 +135,6 @@ static void what_is_no_date_is_refused(void **state)
     }
 }
 
-static void the_cache_follows_the_clock(void **state)
-{
-    (void)state;
-    struct wi_http_date_cache cache = { 0 };
-    assert_memory_equal(wi_http_date_cached(&cache, 0), "Thu, 01 Jan 1970 00:00:00 GMT", 29);
-    assert_memory_equal(wi_http_date_cached(&cache, NOW), "Sun, 06 Nov 1994 08:49:37 GMT", 29);
-    assert_memory_equal(wi_http_date_cached(&cache, NOW), "Sun, 06 Nov 1994 08:49:37 GMT", 29);
-    assert_memory_equal(wi_http_date_cached(&cache, NOW + 1), "Sun, 06 Nov 1994 08:49:38 GMT", 29);
-    assert_memory_equal(wi_http_date_cached(&cache, NOW), "Sun, 06 Nov 1994 08:49:37 GMT", 29);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,7 +144,6 @@ int main(void)
         cmocka_unit_test(two_digit_years_lie_within_fifty_years_ahead),
         cmocka_unit_test(a_leap_second_is_the_second_after),
         cmocka_unit_test(what_is_no_date_is_refused),
-        cmocka_unit_test(the_cache_follows_the_clock),
     };
     return cmocka_run_group_tests_name("http/date", tests, NULL, NULL);
 }

@@ -72,7 +72,7 @@ static void a_closed_record_answers_at_once(void **state)
     assert_int_equal(wi_io_wait(&io, WI_POLL_READ, WEIR_DONT_WAIT), WEIR_ETIMEDOUT);
 }
 
-/* -- with threads --------------------------------------------------------------------------------- */
+/* -- with threads ------------------------------------------------------------------------------ */
 
 struct waiter {
     uint32_t interest;

@@ -33,7 +33,7 @@ static int close_loop(void **state)
     return 0;
 }
 
-/* -- watches -------------------------------------------------------------------------------------- */
+/* -- watches ----------------------------------------------------------------------------------- */
 
 struct seen {
     struct wi_watch watch;
@@ -100,7 +100,7 @@ static void an_event_that_is_stale_when_its_turn_comes_is_dropped(void **state)
     }
 }
 
-/* -- posts ---------------------------------------------------------------------------------------- */
+/* -- posts ------------------------------------------------------------------------------------- */
 
 struct job {
     struct wi_post post;
@@ -190,7 +190,7 @@ static void posts_of_other_threads_always_wake_the_turn(void **state)
     assert_int_equal(handled, POSTS * POSTERS);
 }
 
-/* -- timers --------------------------------------------------------------------------------------- */
+/* -- timers ------------------------------------------------------------------------------------ */
 
 static int fired_count;
 
@@ -243,7 +243,7 @@ static void a_timer_started_elsewhere_shortens_the_sleep(void **state)
     }
 }
 
-/* -- resting -------------------------------------------------------------------------------------- */
+/* -- resting ----------------------------------------------------------------------------------- */
 
 static bool readable(void)
 {

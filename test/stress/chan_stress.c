@@ -15,11 +15,22 @@
 
 #include "support/run.h"
 
-enum { CHANNELS = 5, ACTORS = 24, THREADS = 3, STEPS = 1500, ROUNDS_MAX = 40, MESSAGES_MAX = 1 << 20 };
+enum {
+    CHANNELS = 5,
+    ACTORS = 24,
+    THREADS = 3,
+    STEPS = 1500,
+    ROUNDS_MAX = 40,
+    MESSAGES_MAX = 1 << 20
+};
 
 static const int64_t TIME_NS = 4 * WEIR_NS_PER_S;
 
-enum { NEVER_SENT = 0, SENT = 1, RECEIVED = 2 };
+enum {
+    NEVER_SENT = 0,
+    SENT = 1,
+    RECEIVED = 2
+};
 
 static unsigned char *states; /* atomic, by message */
 static uint32_t next_message; /* atomic */
@@ -111,7 +122,9 @@ static int do_receive(struct actor *self)
 
 static int do_select(struct actor *self)
 {
-    enum { CASES = 6 };
+    enum {
+        CASES = 6
+    };
     struct weir_select_case cases[CASES];
     uint32_t messages[CASES];
     const int count = 1 + draw_below(&self->seed, CASES);

@@ -16,7 +16,11 @@
 
 #include "support/run.h"
 
-enum { HOGS = 6, PAIRS = 6, MESSAGES = 600 };
+enum {
+    HOGS = 6,
+    PAIRS = 6,
+    MESSAGES = 600
+};
 
 static const int64_t TIME_NS = 4 * WEIR_NS_PER_S;
 
@@ -168,7 +172,8 @@ static void workers_change_hands_and_nothing_is_lost(void **state)
     int rounds = 0;
     while (rounds == 0 || weir_now() < until) {
         struct field field = { .seed = draw(&seed) };
-        const struct weir_opts opts = { .scheduler = WEIR_SCHEDULER_TASKS, .workers = 1 + rounds % 3 };
+        const struct weir_opts opts = { .scheduler = WEIR_SCHEDULER_TASKS,
+                                        .workers = 1 + rounds % 3 };
         struct weir_runtime_stats stats;
         int result = 1;
         runtime_open(&opts);

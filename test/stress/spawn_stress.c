@@ -15,7 +15,11 @@
 
 #include "support/run.h"
 
-enum { THREADS = 3, ROUNDS_MAX = 200, LIVE_MAX = 2000 };
+enum {
+    THREADS = 3,
+    ROUNDS_MAX = 200,
+    LIVE_MAX = 2000
+};
 
 static const int64_t TIME_NS = 3 * WEIR_NS_PER_S;
 

@@ -116,7 +116,7 @@ static void records_of_ended_threads_are_used_again(void **state)
     assert_ptr_not_equal(first, wi_current_parker());
 }
 
-/* -- cancellation --------------------------------------------------------------------------------- */
+/* -- cancellation ------------------------------------------------------------------------------ */
 
 static void the_first_cause_stays(void **state)
 {

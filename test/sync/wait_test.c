@@ -66,7 +66,7 @@ static int consume(struct stock *stock, weir_time deadline)
     return waiter.result;
 }
 
-/* -- alone ---------------------------------------------------------------------------------------- */
+/* -- alone ------------------------------------------------------------------------------------- */
 
 static void only_one_of_two_claims_succeeds(void **state)
 {
@@ -168,7 +168,7 @@ static void finishing_a_waiter_twice_aborts_with_the_word(void **state)
     assert_non_null(strstr(text, "WI_CLAIMED"));
 }
 
-/* -- races ---------------------------------------------------------------------------------------- */
+/* -- races ------------------------------------------------------------------------------------- */
 
 enum {
     SUPPLIES = 30000,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The monitor: hogs lose their worker and the others go on, within bounds; a blocked loop is
- * reported; what a long slice made ready does not wait for its end; an idle monitor sleeps.
+ * reported.
  *
  * ctest: timeout=120 */
 #include <poll.h>
@@ -16,9 +16,12 @@
 
 #include "support/run.h"
 
-/* -- hogs ------------------------------------------------------------------------------------------- */
+/* -- hogs -------------------------------------------------------------------------------------- */
 
-enum { HOG_MS = 300, SLICES = 20 };
+enum {
+    HOG_MS = 300,
+    SLICES = 20
+};
 
 struct field {
     bool in_kernel; /* hogs block in nanosleep instead of computing */
@@ -97,7 +100,9 @@ static void a_hog_on_every_worker_does_not_stop_a_light_task(void **state)
     }
 }
 
-enum { MANY = 64 };
+enum {
+    MANY = 64
+};
 
 static int hog_massively(void *arg)
 {
@@ -174,62 +179,7 @@ static void hogs_that_have_started_are_bounded_by_threads_max(void **state)
     assert_true(most <= 2 + 8 + 1);
 }
 
-/* -- what a long slice makes ready ------------------------------------------------------------------ */
-
-enum { BURSTS = 100 };
-
-struct pipe {
-    weir_chan *ch;
-    int computing; /* atomic */
-    int beside;    /* how often the consumer ran while the producer computed */
-};
-
-/* Each message finds its receiver waiting, which is then ready on the producer's worker; the bursts
- * are too short for the producer to count as a hog. */
-static int send_and_compute(void *arg)
-{
-    struct pipe *pipe = arg;
-    for (int i = 0; i < BURSTS; i++) {
-        CHECK_EQ(weir_chan_send(pipe->ch, &i, WEIR_NO_DEADLINE), 0);
-        post(&pipe->computing, 1);
-        burn_ms(8);
-        post(&pipe->computing, 0);
-    }
-    return weir_chan_close(pipe->ch);
-}
-
-static int receive_and_look(void *arg)
-{
-    struct pipe *pipe = arg;
-    int value;
-    while (weir_chan_recv(pipe->ch, &value, WEIR_NO_DEADLINE) == 0)
-        pipe->beside += peek(&pipe->computing);
-    return 0;
-}
-
-static int run_stages(void *arg)
-{
-    weir_scope *scope;
-    CHECK_EQ(weir_scope_open(&scope, NULL), 0);
-    CHECK_EQ(weir_go(receive_and_look, arg), 0);
-    CHECK_EQ(weir_go(send_and_compute, arg), 0);
-    return weir_scope_close(scope, WEIR_NO_DEADLINE);
-}
-
-static void stages_that_compute_run_beside_each_other(void **state)
-{
-    (void)state;
-    struct pipe pipe = { .beside = 0 };
-    const struct weir_chan_opts opts = { .elem_bytes = sizeof(int) };
-    assert_int_equal(weir_chan_create(&pipe.ch, &opts), 0);
-    (void)run_and_count_relief(2, run_stages, &pipe);
-    weir_chan_destroy(pipe.ch);
-    printf("beside each other in %d of %d bursts\n", pipe.beside, BURSTS);
-    /* Until the worker has learned how long its slices are, the monitor's ticks have to do. */
-    assert_true(pipe.beside >= BURSTS * 4 / 10);
-}
-
-/* -- a blocked loop ---------------------------------------------------------------------------------- */
+/* -- a blocked loop ---------------------------------------------------------------------------- */
 
 struct lines {
     int count;
@@ -281,7 +231,6 @@ int main(void)
         cmocka_unit_test(sixty_four_hogs_are_bounded_and_all_end),
         cmocka_unit_test(hogs_that_have_not_started_cost_no_threads),
         cmocka_unit_test(hogs_that_have_started_are_bounded_by_threads_max),
-        cmocka_unit_test(stages_that_compute_run_beside_each_other),
         cmocka_unit_test(a_blocked_loop_is_reported_with_task_and_site),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The runtime as an embedder sees it: a `loop` runtime turned by somebody else's poll(2) loop, wakes
- * from foreign threads, opening and closing in every scheduler, forked children. */
+/* The runtime as an embedder sees it: a `loop` runtime turned by somebody else's poll(2) loop,
+ * wakes from foreign threads, opening and closing in every scheduler, forked children. */
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -16,7 +16,7 @@
 
 static const struct weir_opts loop_opts = { .scheduler = WEIR_SCHEDULER_LOOP };
 
-/* -- a foreign loop --------------------------------------------------------------------------------- */
+/* -- a foreign loop ---------------------------------------------------------------------------- */
 
 struct host {
     weir_chan *requests;
@@ -147,7 +147,9 @@ static void ready_tasks_are_told_between_turns(void **state)
 static void a_turn_that_stops_at_its_bound_is_due_again(void **state)
 {
     (void)state;
-    enum { TASKS = 5000 };
+    enum {
+        TASKS = 5000
+    };
     struct host host = { .served = 0 };
     int ran = 0;
     runtime_open(&loop_opts);
@@ -208,7 +210,7 @@ static void the_opener_hears_of_tasks_that_end_elsewhere(void **state)
     runtime_close();
 }
 
-/* -- open, close, fork ------------------------------------------------------------------------------- */
+/* -- open, close, fork ------------------------------------------------------------------------- */
 
 static int spawn_a_few(void *arg)
 {

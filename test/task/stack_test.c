@@ -129,7 +129,7 @@ static void starts_are_coloured_by_task_number(void **state)
     wi_stack_give(NULL, stack);
 }
 
-/* -- guards --------------------------------------------------------------------------------------- */
+/* -- guards ------------------------------------------------------------------------------------ */
 
 static void touch_below(size_t bytes)
 {
@@ -245,7 +245,7 @@ static void beyond_the_bound_of_mappings_canaries_take_over(void **state)
         assert_true(wi_stack_intact(take(16384)));
 }
 
-/* -- trimming ------------------------------------------------------------------------------------- */
+/* -- trimming ---------------------------------------------------------------------------------- */
 
 static void trimming_gives_pages_beyond_the_warm_share_back(void **state)
 {

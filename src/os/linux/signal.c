@@ -20,14 +20,9 @@
 
 const int wi_signal_term = SIGTERM;
 const int wi_signal_int = SIGINT;
-const int wi_signal_quit = SIGQUIT;
-const int wi_signal_hup = SIGHUP;
 const int wi_signal_kill = SIGKILL;
-const int wi_signal_abort = SIGABRT;
 const int wi_signal_child = SIGCHLD;
 const int wi_signal_user1 = SIGUSR1;
-const int wi_signal_stop = SIGSTOP;
-const int wi_signal_continue = SIGCONT;
 
 enum {
     SIGNAL_COUNT = 65

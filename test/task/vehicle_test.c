@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* Tasks on OS threads: threads are used again, bounded, and every task of the line is served. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/run.h"
+#include "task/rt.h"
+
+static int count_run(void *arg)
+{
+    bump(arg);
+    return 0;
+}
+
+static int wait_for(void *arg)
+{
+    await(arg, 1);
+    return 0;
+}
+
+static void one_thread_serves_many_tasks_in_turn(void **state)
+{
+    (void)state;
+    const struct weir_opts opts = { .scheduler = WEIR_SCHEDULER_LOOP, .threads_max = 1 };
+    int ran = 0;
+    runtime_open(&opts);
+    assert_int_equal(wi_vehicle_count(), 0);
+    for (int i = 0; i < 500; i++) {
+        weir_task *task;
+        assert_int_equal(weir_task_start(&task, count_run, &ran, .blocking = true), 0);
+        assert_int_equal(weir_task_join(task, NULL, WEIR_NO_DEADLINE), 0);
+        assert_int_equal(wi_vehicle_count(), 1);
+    }
+    runtime_close();
+    assert_int_equal(ran, 500);
+}
+
+static void the_line_is_served_in_order_beyond_the_bound(void **state)
+{
+    (void)state;
+    const struct weir_opts opts = { .workers = 1, .threads_max = 2 };
+    int ran = 0;
+    int released = 0;
+    weir_scope *scope;
+    runtime_open(&opts);
+    assert_int_equal(weir_scope_open(&scope, NULL), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(weir_go(wait_for, &released, .blocking = true), 0);
+    for (int i = 0; i < 200; i++)
+        assert_int_equal(weir_go(count_run, &ran, .blocking = true), 0);
+    assert_int_equal(wi_vehicle_count(), 2);
+    assert_int_equal(peek(&ran), 0);
+    /* A pinned task does not wait in the line: what it waits for may stand behind it. */
+    assert_int_equal(weir_go(count_run, &ran, .pinned = true), WEIR_EOVERFLOW);
+    post(&released, 1);
+    assert_int_equal(weir_scope_close(scope, WEIR_NO_DEADLINE), 0);
+    assert_int_equal(ran, 200);
+    runtime_close();
+}
+
+/* Waits with deadlines on a thread's own parker, beside tasks on stacks that take over its records:
+ * late wakes must stay harmless. */
+struct ring {
+    weir_chan *ch;
+    int over;
+};
+
+static int receive_briefly(void *arg)
+{
+    struct ring *ring = arg;
+    int value;
+    const int rc = weir_chan_recv(ring->ch, &value, weir_in_ns(20000));
+    CHECK(rc == 0 || rc == WEIR_ETIMEDOUT);
+    return 0;
+}
+
+static int send_until_over(void *arg)
+{
+    struct ring *ring = arg;
+    int value = 0;
+    while (peek(&ring->over) == 0) {
+        const int rc = weir_chan_send(ring->ch, &value, weir_in_ns(20000));
+        CHECK(rc == 0 || rc == WEIR_ETIMEDOUT);
+    }
+    return 0;
+}
+
+static void records_change_between_threads_and_stacks(void **state)
+{
+    (void)state;
+    const struct weir_opts opts = { .workers = 2 };
+    struct ring ring = { .over = 0 };
+    weir_scope *scope;
+    weir_task *sender;
+    runtime_open(&opts);
+    const struct weir_chan_opts chan_opts = { .elem_bytes = sizeof(int) };
+    assert_int_equal(weir_chan_create(&ring.ch, &chan_opts), 0);
+    assert_int_equal(weir_task_start(&sender, send_until_over, &ring, .blocking = true), 0);
+    for (int i = 0; i < 300; i++) {
+        assert_int_equal(weir_scope_open(&scope, NULL), 0);
+        for (int k = 0; k < 4; k++)
+            assert_int_equal(weir_go(receive_briefly, &ring, .blocking = (i + k) % 2 == 0), 0);
+        assert_int_equal(weir_scope_close(scope, WEIR_NO_DEADLINE), 0);
+    }
+    post(&ring.over, 1);
+    assert_int_equal(weir_task_join(sender, NULL, WEIR_NO_DEADLINE), 0);
+    weir_chan_destroy(ring.ch);
+    runtime_close();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_thread_serves_many_tasks_in_turn),
+        cmocka_unit_test(the_line_is_served_in_order_beyond_the_bound),
+        cmocka_unit_test(records_change_between_threads_and_stacks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
