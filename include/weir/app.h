@@ -44,20 +44,29 @@ struct weir_app_spec {
 };
 
 /* Runs the service until SIGTERM or SIGINT, then drains.
+ *
+ *   argc, argv  as main() got them; borrowed until it returns
+ *   spec        borrowed until it returns
+ *
  * The exit status: 0 after a clean end, 1 when it could not start or run, 2 for wrong options.
- * Callers: main(), before any thread exists. */
+ *
+ * What it changes in the process: SIGPIPE is ignored; SIGTERM and SIGINT are blocked and read
+ * through a descriptor; SIGSEGV and SIGBUS get a handler that names a stack overflow and hands on;
+ * the soft limit of descriptors is raised to the hard one.  It reads the environment (--help says
+ * which variables), writes to standard error, and forks under models of several processes.
+ * Callers: main(), before any thread exists; blocks. */
 WEIR_API int weir_main(int argc, char **argv, const struct weir_app_spec *spec);
 
-/* As weir_server_route(), without and with options.
+/* As weir_server_route() without options: the same results.
  * Callers: spec->start, before it returns; never waits. */
 WEIR_API WEIR_CHECK int weir_app_route(weir_app *app, const char *method, const char *pattern,
                                        weir_handler *handler, void *user);
-/* Callers: as weir_app_route(). */
+/* The same with options.  Callers: as weir_app_route(). */
 WEIR_API WEIR_CHECK int weir_app_route_with(weir_app *app, const char *method, const char *pattern,
                                             weir_handler *handler, void *user,
                                             const struct weir_route_opts *opts);
 
-/* spec->user.  Callers: any; never waits. */
+/* The spec's `user`.  Callers: any; never waits. */
 WEIR_API void *weir_app_user(const weir_app *app);
 
 /* The model's name: "loop", "cluster", "tasks", "threads", "prefork" or "custom".

@@ -18,38 +18,45 @@ typedef struct weir_server weir_server;
 typedef struct weir_request weir_request;
 typedef struct weir_reply weir_reply;
 
-/* Answers one request.  A negative result gives 500 (if nothing went out yet) and a log line.
- * A handler that returns 0 without any reply gives 204.
- * Request and reply are valid until it returns. */
+/* Answers one request.  Request and reply are valid until it returns.
+ *
+ * The result, when nothing went out yet: 0 or more gives 204.  A negative code gives a log line and
+ * 500; but WEIR_ECANCELED gives 503, and what weir_request_read() said of a bad body the status for
+ * that (400, 408, 413).  A negative code in the middle of a streamed reply cuts the connection. */
 typedef int weir_handler(weir_request *request, weir_reply *reply, void *user);
 
-/* Limits; 0 means the default in brackets, a negative number means no limit where that is safe. */
+/* Limits; 0 means the default in brackets, a negative number no limit, or the most that is safe
+ * where the comment says so.
+ *
+ * Two bounds are not options.  Requests that a client sends ahead are read, but each answer is
+ * written before the next request is begun: at most one answer is unwritten on a connection, of
+ * which weir holds 16 KiB, the rest lying in the handler.  Heads that have arrived in part take at
+ * most 64 MiB in all; beyond that they are answered 503. */
 struct weir_server_opts {
     size_t size;                /* sizeof(struct weir_server_opts); 0 counts as that */
     const char *name;           /* for the log ["weir"] */
     int64_t running_max;        /* requests that run at once [loop, tasks 10,000; threads 256] */
-    int64_t waiting_max;        /* admitted requests that wait to run [1,024] */
+    int64_t waiting_max;        /* requests that wait to run [1,024]; negative: none may */
     int64_t waiting_age_max_ns; /* how long one may wait before 503 [1 s] */
-    int64_t connections_max;    /* open connections [descriptors - 64] */
+    int64_t connections_max;    /* open connections [descriptors - 64]; at most 1,048,576 */
     int64_t requests_per_connection_max; /* then Connection: close [no limit] */
-    int64_t head_bytes_max;              /* request line and fields [16 KiB] */
-    int64_t fields_max;                  /* header fields [100] */
+    int64_t head_bytes_max;              /* request line and fields [16 KiB]; at most 65,535 */
+    int64_t fields_max;                  /* header fields [100]; at most 100 */
     int64_t body_bytes_max;              /* of a request; beyond: 413 [no limit: bodies stream] */
     int64_t head_ns_max;         /* from the first byte of a head to its end; then 408 [5 s] */
     int64_t body_rate_min;       /* bytes/s of an upload after 5 s of grace; below: 408 [1,024] */
     int64_t send_rate_min;       /* bytes/s that a reader must take after 5 s [1,024] */
     int64_t idle_ns_max;         /* of a keep-alive connection [60 s] */
     int64_t request_ns_max;      /* ambient deadline of a handler [30 s] */
-    int64_t pipelined_bytes_max; /* answers not yet written, on one connection [64 KiB] */
     int64_t retry_after_s;       /* of a 503 [1] */
-    int backlog;                 /* of listeners [4,096] */
+    int backlog;                 /* of listeners [4,096]; negative: WEIR_EINVAL */
 };
 
 struct weir_route_opts {
-    size_t size;
+    size_t size;            /* sizeof(struct weir_route_opts); 0 counts as that */
     bool blocking;          /* the handler runs on an OS thread of a bounded pool */
     bool pinned;            /* stays on one OS thread */
-    size_t stack_bytes;     /* [64 KiB] */
+    size_t stack_bytes;     /* of a task that is no thread [the runtime's: 64 KiB] */
     int64_t deadline_ns;    /* ambient deadline of this route [request_ns_max] */
     int64_t body_bytes_max; /* [the server's] */
 };
@@ -62,8 +69,9 @@ struct weir_route_opts {
  *
  *   opts  borrowed for the call; NULL: all defaults
  *
- *   0             made; weir_server_destroy() frees it
- *   WEIR_EINVAL   a limit is out of range
+ *   0               made; weir_server_destroy() frees it
+ *   WEIR_EINVAL     the backlog is negative
+ *   WEIR_EOVERFLOW  the process has 1,024 servers
  *   WEIR_ENOMEM, WEIR_ENOTOPEN, WEIR_EFORKED */
 WEIR_API WEIR_CHECK int weir_server_create(weir_server **out, const struct weir_server_opts *opts);
 
@@ -78,18 +86,20 @@ WEIR_API WEIR_CHECK int weir_server_create(weir_server **out, const struct weir_
  *   0               added
  *   WEIR_EINVAL     not a pattern or not a method
  *   WEIR_EEXIST     method and pattern have a handler
- *   WEIR_EOVERFLOW  the table is full
- *   WEIR_EALREADY   the server has started */
+ *   WEIR_EOVERFLOW  there are 4,096 routes
+ *   WEIR_EALREADY   the server has started
+ *   WEIR_ENOMEM */
 WEIR_API WEIR_CHECK int weir_server_route(weir_server *server, const char *method,
                                           const char *pattern, weir_handler *handler, void *user,
                                           const struct weir_route_opts *opts);
 
 /* Listens on an address (net.h), before or after the start; repeatable.
- * 0; a code of weir_listen(); WEIR_EOVERFLOW: too many listeners. */
+ * 0; a code of weir_listen(); WEIR_EOVERFLOW: it has 64 listeners; WEIR_ECLOSED: it drains. */
 WEIR_API WEIR_CHECK int weir_server_listen(weir_server *server, const char *address);
 
-/* Listens on a descriptor that is bound and listening already; it becomes the server's, which
- * closes it.  0, WEIR_EBADF, WEIR_EOVERFLOW (then it stays the caller's). */
+/* Listens on a descriptor that is bound and listening already.  0: it is the server's, which closes
+ * it.  WEIR_EBADF and its like (it is no socket), WEIR_EOVERFLOW, WEIR_ECLOSED (the server drains),
+ * WEIR_ENOMEM, WEIR_ENOSPC: it stays the caller's. */
 WEIR_API WEIR_CHECK int weir_server_adopt(weir_server *server, int listening_fd);
 
 /* The address of listener `index` (from 0) as text; port 0 has become a real one.
@@ -97,22 +107,29 @@ WEIR_API WEIR_CHECK int weir_server_adopt(weir_server *server, int listening_fd)
 WEIR_API WEIR_CHECK int weir_server_address(weir_server *server, int index, char *text,
                                             size_t bytes);
 
-/* Begins to accept.  0; WEIR_EALREADY; WEIR_ENOMEM or WEIR_ENOSPC: the poller takes no more. */
+/* Begins to accept.  0; WEIR_EALREADY; WEIR_ENOMEM or WEIR_ENOSPC: the poller takes no more; then
+ * nothing accepts, and the server can only be destroyed. */
 WEIR_API WEIR_CHECK int weir_server_start(weir_server *server);
 
 /* Stops accepting (after taking what had connected), answers what is in flight with Connection:
  * close, lets idle connections go, and waits for the last until the deadline; then cancels
- * handlers and closes.  0 when all ended by themselves, WEIR_ETIMEDOUT when some were cut.
- * Callers: task (parks), thread (blocks). */
+ * handlers and closes.
+ *
+ *   0               all ended by themselves, or it had never started
+ *   WEIR_ETIMEDOUT  some were cut; those that heed no cancellation still run
+ *   WEIR_EALREADY   it drains, or has
+ *
+ * Callers: task (parks), thread (blocks); not a handler of it. */
 WEIR_API WEIR_CHECK int weir_server_drain(weir_server *server, weir_time deadline);
 
-/* Frees a server that was drained or never started; aborts on one that serves.
- * Callers: the owner, not a handler of it; never waits. */
+/* Frees a server that was drained or never started; aborts on one that serves.  Waits, without a
+ * bound, for handlers that the drain could not end: they still have its memory in their hands.
+ * Callers: the owner, not a handler of it; task (parks), thread (blocks). */
 WEIR_API void weir_server_destroy(weir_server *server);
 
-/* Numbers since the start; relaxed. */
+/* Counters since the start, and how much there is now (connections, running, waiting); relaxed. */
 struct weir_server_stats {
-    size_t size;
+    size_t size; /* in: sizeof(struct weir_server_stats); 0 counts as that */
     int64_t accepted, connections, idle_connections;
     int64_t requests, running, waiting;
     int64_t replied_2xx, replied_3xx, replied_4xx, replied_5xx;
@@ -148,7 +165,8 @@ WEIR_API const char *weir_request_header(const weir_request *request, const char
 /* Content-Length, or -1 if chunked, 0 without a body. */
 WEIR_API int64_t weir_request_body_bytes(const weir_request *request);
 /* Reads a piece of the body.  > 0 bytes, 0 at its end, WEIR_EMSGSIZE beyond body_bytes_max,
- * WEIR_EPROTO bad chunking, WEIR_EEOF the client left, WEIR_ETIMEDOUT, WEIR_ECANCELED.
+ * WEIR_EPROTO bad chunking, WEIR_EEOF or WEIR_ECONNRESET the client left, WEIR_ETIMEDOUT the
+ * deadline or a client below body_rate_min, WEIR_ECANCELED, WEIR_ENOMEM.
  * The first read sends 100 Continue where the client waits for it.
  * Callers: the handler's task; parks, or blocks the thread of a .blocking route. */
 WEIR_API WEIR_CHECK int weir_request_read(weir_request *request, void *data, size_t bytes,
@@ -168,22 +186,27 @@ WEIR_API const char *weir_request_peer(weir_request *request);
  * WEIR_EALREADY (begun). */
 WEIR_API WEIR_CHECK int weir_reply_header(weir_reply *reply, const char *name, const char *value);
 
-/* The whole reply at once, as text/plain; charset=utf-8, printf style.  0 or a code of the
- * connection (the client is gone), WEIR_EALREADY. */
+/* The whole reply at once, as text/plain; charset=utf-8, printf style.  0; WEIR_EALREADY (begun);
+ * WEIR_EINVAL (a status below 200 or above 999, a bad format), WEIR_EOVERFLOW (longer than 1 MiB),
+ * WEIR_ENOMEM: nothing went out; or the connection's code, as weir_reply_write(). */
 WEIR_API int weir_reply_text(weir_reply *reply, int status, const char *format, ...)
     WEIR_PRINTF(3, 4);
 
-/* The whole reply at once.  `type` NULL: application/octet-stream. */
+/* The whole reply at once.  `type` NULL: application/octet-stream.  `data` is borrowed for the
+ * call.  Results as weir_reply_text(). */
 WEIR_API int weir_reply_data(weir_reply *reply, int status, const char *type, const void *data,
                              size_t bytes);
 
 /* Begins a streamed reply: `bytes` is the exact length, or -1 for chunked.  Then weir_reply_write
- * until done; the handler's return ends it.  Fewer bytes than announced close the connection. */
+ * until done; the handler's return ends it.  Fewer bytes than announced close the connection.
+ * 0; WEIR_EALREADY (begun), WEIR_EINVAL (status, type or length), WEIR_EOVERFLOW (more header
+ * fields than 16 KiB), WEIR_ENOMEM: nothing was begun. */
 WEIR_API WEIR_CHECK int weir_reply_begin(weir_reply *reply, int status, const char *type,
                                          int64_t bytes);
 /* Sends body bytes; small pieces may be gathered until weir_reply_flush().  Parks while the client
  * reads slower.  0, WEIR_EPIPE/WEIR_ECONNRESET (client gone), WEIR_ETIMEDOUT (too slow),
- * WEIR_ECANCELED, WEIR_ERANGE (more than announced). */
+ * WEIR_ECANCELED: the connection is of no more use, every later call says the same.  WEIR_ERANGE
+ * (more than announced), WEIR_EINVAL (not begun): nothing was sent. */
 WEIR_API WEIR_CHECK int weir_reply_write(weir_reply *reply, const void *data, size_t bytes);
 /* Sends what is gathered.  Results as weir_reply_write(). */
 WEIR_API WEIR_CHECK int weir_reply_flush(weir_reply *reply);

@@ -261,6 +261,7 @@ static int open_runtime(struct wi_service *service)
         .scheduler = opts->plan->scheduler,
         .workers = opts->plan->workers,
         .watch_handlers = true,
+        .report_faults = true,
         .old_kernel = opts->options->old_kernel,
         .log = print_log_line,
         .log_user = service,

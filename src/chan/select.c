@@ -3,10 +3,11 @@
  *
  * Pass 1, with the locks of all channels held (in the order of their addresses, each once): tries
  * the cases in a random order, so that every ready one is as likely as another; the choice is about
- * one instant of all of them.  Pass 2, locks
- * still held: queues a waiter on every channel; unlocks; waits.  Pass 3: takes the losing waiters
- * off, each under its channel's lock.  All waiters share one wait, so exactly one case wins; a send
- * and a receive of one call never meet, because neither is queued while the other is tried. */
+ * one instant of all of them.
+ * Pass 2, locks still held: queues a waiter on every channel; unlocks; waits.
+ * Pass 3: takes the losing waiters off, each under its channel's lock.
+ * All waiters share one wait, so exactly one case wins; a send and a receive of one call never meet,
+ * because neither is queued while the other is tried. */
 #include "weir/select.h"
 
 #include <stddef.h>

@@ -22,7 +22,7 @@ void wi_io_init(struct wi_io *io, int fd, void (*on_ready)(struct wi_watch *, ui
     wi_unlock(&io->lock);
 }
 
-static uint32_t both_if_broken(uint32_t ready)
+static uint32_t with_what_broke(uint32_t ready)
 {
     if ((ready & (WI_POLL_ERROR | WI_POLL_HANGUP)) != 0)
         ready |= WI_POLL_READ;
@@ -34,7 +34,7 @@ static uint32_t both_if_broken(uint32_t ready)
 void wi_io_on_ready(struct wi_watch *watch, uint32_t told)
 {
     struct wi_io *io = wi_container_of(watch, struct wi_io, watch);
-    uint32_t ready = both_if_broken(told);
+    uint32_t ready = with_what_broke(told);
     struct wi_list claimed;
     wi_list_init(&claimed);
     wi_lock(&io->lock);
@@ -45,13 +45,6 @@ void wi_io_on_ready(struct wi_watch *watch, uint32_t told)
         wi_waitlist_claim_all(&io->writers, &claimed);
     wi_unlock(&io->lock);
     wi_waitlist_finish(&claimed, (int)ready);
-}
-
-void wi_io_consume(struct wi_io *io, uint32_t bits)
-{
-    wi_lock(&io->lock);
-    io->ready &= ~bits;
-    wi_unlock(&io->lock);
 }
 
 /* What is ready of `interest` now, consumed; 0 if nothing is. */

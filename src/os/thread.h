@@ -20,7 +20,8 @@ struct wi_os_thread {
 WEIR_CHECK int wi_os_thread_start(struct wi_os_thread *out, void (*fn)(void *), void *arg,
                                   size_t stack_bytes, const char *name);
 
-/* Waits until the thread's function has returned. Once for each thread. */
+/* Waits until the thread's function has returned.  Once for each thread; also from a thread that
+ * learnt of it before wi_os_thread_start() returned. */
 void wi_os_thread_join(struct wi_os_thread *thread);
 
 /* The kernel's id of the calling thread. */

@@ -9,7 +9,6 @@
  * Threads: fields as marked. */
 #include "weir/proc.h"
 
-
 #include "base/alloc.h"
 #include "base/check.h"
 #include "os/thread.h"
@@ -67,7 +66,7 @@ int weir_thread_start(weir_thread **out, int (*fn)(void *arg), void *arg)
     return 0;
 }
 
-/* Waits until the function has returned.  A join is not cancelled by ambient cancellation. */
+/* Waits until the function has returned.  A join is not canceled by ambient cancellation. */
 static int wait_for_end(struct weir_thread *thread, weir_time deadline)
 {
     struct wi_wait wait;

@@ -262,10 +262,8 @@ int wi_acceptor_create(struct wi_acceptor **out, struct weir_server *server, int
 {
     void *record = NULL;
     const int rc = wi_stable_take(&acceptors, &record);
-    if (rc != 0) {
-        wi_transport_close(fd);
+    if (rc != 0)
         return rc;
-    }
     struct wi_acceptor *acceptor = record;
     acceptor->watch.fd = fd;
     acceptor->watch.on_ready = on_ready;
@@ -320,13 +318,19 @@ bool wi_acceptor_take_rest(struct wi_acceptor *acceptor)
     return any;
 }
 
-void wi_acceptor_destroy(struct wi_acceptor *acceptor)
+int wi_acceptor_release(struct wi_acceptor *acceptor)
 {
     const enum state state = state_of(acceptor);
     wi_bug_unless(state == STATE_NEW || state == STATE_STOPPED);
-    wi_transport_close(acceptor->watch.fd);
+    const int fd = acceptor->watch.fd;
     wi_store_release(&acceptor->state, STATE_STOPPED);
     wi_stable_give(&acceptors, acceptor);
+    return fd;
+}
+
+void wi_acceptor_destroy(struct wi_acceptor *acceptor)
+{
+    wi_transport_close(wi_acceptor_release(acceptor));
 }
 
 void wi_accept_resume(struct weir_server *server)

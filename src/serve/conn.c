@@ -2,7 +2,7 @@
 /* Connections: the record, who owns it, how it ends.
  *
  * At any moment a connection has at most one owner: a callback of the loop that works at the edge,
- * the queue of admission, a request's task, or the sweep.  One word says so.
+ * the line of admission, a request's task, or the sweep.  One word says so.
  *
  *   BUSY    somebody owns the record.  A free record stays BUSY, so late events find it owned.
  *   READY   readiness was told since the owner last cleared it

@@ -5,7 +5,7 @@
 /* A request and its reply.  Both live in one block, which also holds the parsed head, the bytes
  * that came with it where they fit, and the beginning of the request's arena.
  *
- * Threads: the owner of the connection: first the edge, then perhaps the queue of admission, then
+ * Threads: the owner of the connection: first the edge, then perhaps the line of admission, then
  * the task that runs the handler. */
 
 #include <stdbool.h>

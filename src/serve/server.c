@@ -362,7 +362,7 @@ undo_route:
 
 /* -- listeners -------------------------------------------------------------------------------- */
 
-/* Takes the descriptor. */
+/* Takes the descriptor if it succeeds. */
 static int add_listener(weir_server *server, int fd)
 {
     struct wi_acceptor *acceptor = NULL;
@@ -375,7 +375,7 @@ static int add_listener(weir_server *server, int fd)
         server->listeners[server->listener_count++] = acceptor;
     wi_unlock(&server->listeners_lock);
     if (!room) {
-        wi_acceptor_destroy(acceptor);
+        (void)wi_acceptor_release(acceptor);
         return WEIR_EOVERFLOW;
     }
     if (wi_server_phase(server) != WI_SERVER_SERVING)
@@ -386,7 +386,7 @@ static int add_listener(weir_server *server, int fd)
     wi_lock(&server->listeners_lock);
     server->listener_count--;
     wi_unlock(&server->listeners_lock);
-    wi_acceptor_destroy(acceptor);
+    (void)wi_acceptor_release(acceptor);
     return rc;
 }
 
@@ -397,7 +397,14 @@ int weir_server_listen(weir_server *server, const char *address)
     if (wi_server_phase(server) > WI_SERVER_SERVING)
         return WEIR_ECLOSED;
     const int fd = wi_transport_listen(address, server->opts.backlog);
-    return fd < 0 ? fd : add_listener(server, fd);
+    if (fd < 0)
+        return fd;
+    const int rc = add_listener(server, fd);
+    if (rc != 0) {
+        wi_transport_unlink(fd);
+        wi_transport_close(fd);
+    }
+    return rc;
 }
 
 int weir_server_adopt(weir_server *server, int listening_fd)

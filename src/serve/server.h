@@ -2,9 +2,9 @@
 #ifndef WI_SERVE_SERVER_H
 #define WI_SERVE_SERVER_H
 
-/* The server's own state, and what app/ and cluster/ may ask beyond include/weir/serve.h.
+/* The server's own state, and what app/ may ask beyond include/weir/serve.h.
  *
- * The pipeline, one file for each stage; a stage calls only those behind it:
+ * The pipeline, one file for each stage; a request moves down this list:
  *   accept.c   listeners: takes connections
  *   conn.c     the record of a connection and who owns it at a moment
  *   edge.c     reads and judges heads, answers what needs no handler
@@ -13,7 +13,9 @@
  *   run.c      the task that runs handlers
  *   reply.c    what goes out
  *   drain.c    the end; sweep.c the timeouts of everything that has no task
- * What earlier stages need from later ones are the counters below.
+ * What earlier stages need from later ones are the counters below.  Only a connection goes back, to
+ * the edge, when its request has been answered (wi_edge_continue(), wi_conn_linger()) or waited in
+ * vain (wi_edge_refuse()); wi_accept_resume() goes back too, but only posts to the acceptor.
  *
  * A server's memory is type-stable, because its timer may fire late.
  *
@@ -183,7 +185,7 @@ void wi_count_reply(wi_atomic_i64 *row, int status);
 
 /* -- accept.c --------------------------------------------------------------------------------- */
 
-/* Makes an acceptor of a listening descriptor, which is taken. 0 or a code. */
+/* Makes an acceptor of a listening descriptor.  0, then it is taken; or a code, then it is not. */
 WEIR_CHECK int wi_acceptor_create(struct wi_acceptor **out, struct weir_server *server, int fd);
 /* Begins to accept.  0 or a code. */
 WEIR_CHECK int wi_acceptor_start(struct wi_acceptor *acceptor);
@@ -193,7 +195,9 @@ void wi_acceptor_stop(struct wi_acceptor *acceptor);
 bool wi_acceptor_stopped(struct wi_acceptor *acceptor);
 /* Of a stopped one, by the drain: takes what waits; whether there was any. */
 bool wi_acceptor_take_rest(struct wi_acceptor *acceptor);
-/* Closes and frees a stopped or never started one. */
+/* Frees a stopped or never started one; its descriptor, which is the caller's again. */
+int wi_acceptor_release(struct wi_acceptor *acceptor);
+/* The same, and closes the descriptor. */
 void wi_acceptor_destroy(struct wi_acceptor *acceptor);
 
 /* Room has come: paused acceptors look again.  Any thread, never waits. */

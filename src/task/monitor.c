@@ -106,7 +106,8 @@ static void relieve(struct wi_worker *worker, struct sighting *seen)
 static void look_at(struct wi_worker *worker, struct sighting *seen, weir_time now)
 {
     const uint64_t runs = wi_load_relaxed(&worker->runs);
-    const uint64_t owner = wi_load_relaxed(&worker->owner);
+    /* Acquire: wi_worker_take() writes to the record of the thread that the word names. */
+    const uint64_t owner = wi_load_acquire(&worker->owner);
     const bool in_task = wi_load_relaxed(&worker->run_site) != NULL;
     /* What a slice made ready was not announced, since the slice might have ended at once. */
     if (wi_worker_has_work(worker))

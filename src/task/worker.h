@@ -15,7 +15,7 @@
  *   a: wi_worker_enter(): CAS (thread, USER) -> (thread, RUNTIME), acquire.  If it fails, the
  *      worker was taken; the thread notes that it has none.
  *   b: wi_worker_leave() and the start of a task: store (thread, USER), release.
- *   c: monitor: CAS (thread, USER) -> (monitor, RUNTIME), acquire; pairs with b.
+ *   c: monitor: CAS (thread, USER) -> (nobody, RUNTIME), acquire; pairs with b.
  *   d: the monitor hands it to a spare thread: store (spare, RUNTIME), release, then the spare's
  *      wake word; the spare's acquire of that word pairs with it.
  * A thread that comes back to its scheduler without a worker has queued its task globally and waits
@@ -81,7 +81,7 @@ struct wi_worker {
     /* atomic */
     wi_atomic_u32 park_word; /* futex: 1 wakes an idle worker */
     wi_atomic_u32 driving;   /* 1: idle in the poller */
-    wi_atomic_u64 runs;      /* task runs begun; odd tricks the monitor needs none */
+    wi_atomic_u64 runs;      /* task runs begun: an unchanged one is a hog's */
     wi_atomic_ptr run_name;  /* of the task that runs, NULL between tasks */
     wi_atomic_ptr run_site;
     wi_atomic_ptr next;    /* slot for a task that was just woken; thieves may take it */
@@ -133,10 +133,11 @@ void wi_worker_wake_one(void);
 /* Wakes every idle worker and spare thread: the runtime stops. */
 void wi_worker_wake_all(void);
 
-/* Monitor: takes the worker from a thread that runs a task; NULL if that is over. */
+/* Monitor: takes the worker from the thread that held it as `seen_owner` says and runs a task still;
+ * that thread, or NULL if this is over. */
 struct wi_thread *wi_worker_take(struct wi_worker *worker, uint64_t seen_owner);
-/* Monitor: gives a taken worker to a spare thread, or a new one.  False: no thread to be had; the
- * worker goes back to `from` if that still runs, which gives false too. */
+/* Monitor: gives a taken worker to a spare thread, or a new one.  False: no thread is to be had, and
+ * the worker stays the monitor's: try again. */
 bool wi_worker_give(struct wi_worker *worker);
 
 #endif

@@ -17,6 +17,7 @@
 #include "os/file.h"
 #include "os/process.h"
 #include "os/signal.h"
+#include "support/run.h"
 #include "weir/cluster.h"
 
 static const char *const models[] = { "loop", "cluster", "tasks", "threads", "prefork" };
@@ -53,6 +54,26 @@ static int start_crashes(weir_app *app)
 {
     (void)app;
     abort();
+}
+
+__attribute__((noinline)) static int go_deep(int depth)
+{
+    volatile char room[1024];
+    room[0] = (char)depth;
+    const int below = depth < 1 << 20 ? go_deep(depth + 1) : 0;
+    return below + room[0];
+}
+
+static int dig(weir_request *request, weir_reply *reply, void *user)
+{
+    (void)request;
+    (void)user;
+    return weir_reply_text(reply, 200, "%d", go_deep(0));
+}
+
+static int start_digging(weir_app *app)
+{
+    return weir_app_route(app, "GET", "/dig", dig, NULL);
 }
 
 static char user_text[] = "user";
@@ -93,6 +114,31 @@ static void every_model_starts_serves_and_ends(void **state)
         program_signal(&program, wi_signal_term);
         assert_int_equal(program_end(&program), 0);
         assert_non_null(strstr(program.errors, "stopped\n"));
+    }
+}
+
+static void a_handler_that_overflows_its_stack_is_named(void **state)
+{
+    (void)state;
+    if (built_with_thread_sanitizer()) {
+        printf("SKIP: the sanitizer takes minutes to end a process that overflowed its stack\n");
+        skip();
+    }
+    for (int i = 0; i < MODELS; i++) {
+        struct program program;
+        char model[32];
+        char answer[512];
+        const struct weir_app_spec spec = spec_of(WEIR_STATE_NONE, start_digging);
+        (void)snprintf(model, sizeof(model), "--model=%s", models[i]);
+        program_start(&program, &spec,
+                      (const char *const[]){ model, "--listen=127.0.0.1:0", "--cores=1", NULL });
+        program_expect(&program, "listening on");
+        program_ask(program_port(&program, 0), "GET /dig HTTP/1.1\r\nHost: h\r\n\r\n", answer,
+                    sizeof(answer));
+        program_expect(&program, "weir: stack overflow in task \"/dig\"");
+        program_expect(&program, " bytes");
+        program_signal(&program, wi_signal_kill);
+        (void)program_end(&program);
     }
 }
 
@@ -195,6 +241,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_model_starts_serves_and_ends),
+        cmocka_unit_test(a_handler_that_overflows_its_stack_is_named),
         cmocka_unit_test(a_start_that_fails_is_one_line_and_status_1),
         cmocka_unit_test(a_start_that_fails_leaves_no_unix_socket),
         cmocka_unit_test(workers_that_crash_at_their_start_end_the_service),

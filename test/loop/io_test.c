@@ -43,14 +43,6 @@ static void one_direction_does_not_take_the_others_event(void **state)
     assert_int_equal(wi_io_wait(&io, WI_POLL_READ, WEIR_DONT_WAIT), WI_POLL_READ);
 }
 
-static void consumed_bits_are_forgotten(void **state)
-{
-    (void)state;
-    tell(WI_POLL_READ);
-    wi_io_consume(&io, WI_POLL_READ);
-    assert_int_equal(wi_io_wait(&io, WI_POLL_READ, WEIR_DONT_WAIT), WEIR_ETIMEDOUT);
-}
-
 static void a_hangup_wakes_readers_and_an_error_both(void **state)
 {
     (void)state;

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/atomic.h"
 #include "base/check.h"
 #include "os/file.h"
 #include "os/linux/code.h"
@@ -98,6 +99,19 @@ static void altstack_remove(struct altstack *stack)
     stack->base = NULL;
 }
 
+/* What a wi_os_thread holds. */
+struct handle {
+    pthread_t thread;
+    wi_atomic_u64 filled; /* 1: wi_os_thread_start() is through with it */
+};
+
+_Static_assert(sizeof(struct handle) <= sizeof(struct wi_os_thread), "the contract has room");
+
+static struct handle *handle_of(struct wi_os_thread *thread)
+{
+    return (struct handle *)(void *)thread->opaque;
+}
+
 static void *run(void *arg)
 {
     const struct start start = *(struct start *)arg;
@@ -147,6 +161,8 @@ int wi_os_thread_start(struct wi_os_thread *out, void (*fn)(void *), void *arg, 
     sigset_t before;
     pthread_sigmask(SIG_SETMASK, NULL, &before);
     wi_signal_block_all();
+    wi_atomic_u64 *filled = &handle_of(out)->filled;
+    wi_store_relaxed(filled, 0);
     pthread_t thread;
     const int error = create(&thread, stack_bytes, start);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -154,13 +170,19 @@ int wi_os_thread_start(struct wi_os_thread *out, void (*fn)(void *), void *arg, 
         wi_free(start);
         return wi_os_code_of(error);
     }
-    *out = (struct wi_os_thread){ .opaque = { (uint64_t)thread } };
+    /* The thread may have run to its end by now, and somebody may be about to join it: the last
+     * touch of `out` is the word that the joiner waits for. */
+    handle_of(out)->thread = thread;
+    wi_store_release(filled, 1);
     return 0;
 }
 
 void wi_os_thread_join(struct wi_os_thread *thread)
 {
-    const int error = pthread_join((pthread_t)thread->opaque[0], NULL);
+    struct handle *handle = handle_of(thread);
+    while (wi_load_acquire(&handle->filled) == 0) /* pairs with wi_os_thread_start() */
+        (void)sched_yield();
+    const int error = pthread_join(handle->thread, NULL);
     wi_bug_unless_cmp(error, ==, 0);
 }
 
