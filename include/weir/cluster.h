@@ -23,12 +23,13 @@ WEIR_API int weir_worker_index(void);
 /* Forks one worker; it returns in both processes, as fork() does, and the worker is killed when
  * the primary ends.
  * 0 in the worker, its process id in the primary, or a code: WEIR_EPERM (in a worker),
- * WEIR_EALREADY (a runtime is open: fork first), WEIR_EAGAIN, WEIR_ENOMEM,
- * WEIR_ENOTSUP (the process has other threads).  Callers: the only thread. */
+ * WEIR_EALREADY (a runtime is open: fork first), WEIR_EAGAIN (also: 256 workers live), WEIR_ENOMEM,
+ * WEIR_EMFILE, WEIR_ENOTSUP (the process has other threads).  Callers: the only thread. */
 WEIR_API WEIR_CHECK int weir_cluster_fork(void);
 
 /* Waits for the end of any worker.  Its process id, and how it ended (exit status, or minus the
- * signal) in *status; WEIR_ENOENT without workers, WEIR_ETIMEDOUT.  Callers: the primary. */
+ * signal) in *status (may be NULL); WEIR_ENOENT without workers, WEIR_ETIMEDOUT.
+ * Callers: the primary; blocks. */
 WEIR_API WEIR_CHECK int weir_cluster_wait(int *status, weir_time deadline);
 
 #endif

@@ -4,8 +4,12 @@
 
 /* Streams: TCP (IPv4, IPv6) and Unix sockets, written as blocking calls.
  *
- * Addresses are text: "127.0.0.1:8080", "[::1]:8080", "localhost:80", ":8080" (every address of
- * this machine), "unix:/run/app.sock", "unix:@name" (abstract).  Port 0 takes a free one. */
+ * Addresses are text: "127.0.0.1:8080", "[::1]:8080", "localhost:80" (127.0.0.1), ":8080" (every
+ * address of this machine), "unix:/run/app.sock", "unix:@name" (abstract).  Other host names are not
+ * looked up: WEIR_EINVAL.  Port 0 takes a free one.
+ *
+ * Every call here needs an open runtime; without one it gives WEIR_ENOTOPEN, in a forked child
+ * WEIR_EFORKED. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -17,11 +21,13 @@ typedef struct weir_listener weir_listener;
 typedef struct weir_stream weir_stream;
 
 /* Listens.  0, WEIR_EINVAL (not an address), WEIR_EADDRINUSE, WEIR_EADDRNOTAVAIL, WEIR_EACCES,
- * WEIR_EMFILE, ...  `backlog` 0: 4096.  Callers: task, thread; never waits. */
+ * WEIR_EMFILE, ...  `backlog` 0: 4,096.  *out is the caller's, until weir_listener_close().
+ * Callers: task, thread; never waits. */
 WEIR_API WEIR_CHECK int weir_listen(weir_listener **out, const char *address, int backlog);
 
 /* Takes one connection.  0, WEIR_ETIMEDOUT, WEIR_ECANCELED, WEIR_ECLOSED (the listener was closed
- * meanwhile), WEIR_EMFILE and its like (try again later).  Callers: task (parks), thread. */
+ * meanwhile), WEIR_EMFILE and its like (try again later).  *out is the caller's, until
+ * weir_stream_close().  Callers: task (parks), thread (blocks). */
 WEIR_API WEIR_CHECK int weir_accept(weir_listener *listener, weir_stream **out, weir_time deadline);
 
 /* The address it is bound to, as text that weir_dial() takes; port 0 has become a real one.
@@ -32,20 +38,23 @@ WEIR_API WEIR_CHECK int weir_listener_address(weir_listener *listener, char *tex
  * Callers: any task or thread; never waits. */
 WEIR_API void weir_listener_close(weir_listener *listener);
 
-/* Connects.  0, WEIR_EINVAL, WEIR_ECONNREFUSED, WEIR_ETIMEDOUT, WEIR_ECANCELED, ...
+/* Connects.  0, WEIR_EINVAL, WEIR_ECONNREFUSED, WEIR_ETIMEDOUT, WEIR_ECANCELED, ...  *out is the
+ * caller's, until weir_stream_close().
  * Callers: task (parks), thread (blocks). */
 WEIR_API WEIR_CHECK int weir_dial(weir_stream **out, const char *address, weir_time deadline);
 
 /* Reads what is there, waiting for at least one byte.
  * > 0 bytes read (at most INT_MAX); WEIR_EEOF the peer has finished; WEIR_ETIMEDOUT,
- * WEIR_ECANCELED nothing was read; WEIR_ECONNRESET, ...  `bytes` 0 waits for readability.
+ * WEIR_ECANCELED nothing was read; WEIR_ECLOSED closed meanwhile; WEIR_ECONNRESET, ...
+ * `bytes` 0 waits for readability and gives 0.
  * Callers: one reader at a time; task (parks), thread (blocks). */
 WEIR_API WEIR_CHECK int weir_read(weir_stream *stream, void *data, size_t bytes,
                                   weir_time deadline);
 
 /* Writes everything.
  *   written  how many bytes went out, also on failure; may be NULL
- * 0, WEIR_ETIMEDOUT, WEIR_ECANCELED, WEIR_EPIPE, WEIR_ECONNRESET, ...
+ * 0, WEIR_ETIMEDOUT, WEIR_ECANCELED, WEIR_ECLOSED (closed meanwhile), WEIR_EPIPE,
+ * WEIR_ECONNRESET, ...
  * Callers: one writer at a time; task (parks), thread (blocks). */
 WEIR_API WEIR_CHECK int weir_write(weir_stream *stream, const void *data, size_t bytes,
                                    size_t *written, weir_time deadline);
@@ -69,8 +78,9 @@ enum {
 
 /* Waits until a foreign descriptor is ready.  The descriptor stays the caller's and must stay open
  * during the call.
- * The readiness bits, or WEIR_ETIMEDOUT, WEIR_ECANCELED, WEIR_EBADF, WEIR_EPERM (a regular file:
- * always ready, or use weir_blocking()).  Callers: task (parks), thread (blocks). */
+ *   interest  WEIR_FD_READ, WEIR_FD_WRITE or both; else WEIR_EINVAL
+ * The readiness bits, or WEIR_ETIMEDOUT, WEIR_ECANCELED, WEIR_EBADF, WEIR_ENOSPC (the poller takes
+ * no more), WEIR_EPERM (a regular file: always ready, or use weir_blocking()).  Callers: task (parks), thread (blocks). */
 WEIR_API WEIR_CHECK int weir_fd_wait(int fd, int interest, weir_time deadline);
 
 #endif

@@ -30,7 +30,9 @@ struct weir_opts {
     size_t size; /* sizeof(struct weir_opts); 0 counts as that */
     enum weir_scheduler scheduler;
     int workers;         /* workers under `tasks`; 0: the usable cores */
-    int threads_max;     /* OS threads that run tasks; 0: 10,000 under `threads`, else 512 */
+    int threads_max;     /* OS threads that run one task each; a hogged worker is relieved while
+                            all threads are fewer than workers and these;
+                            0: 10,000 under `threads`, else 512 */
     int tasks_max;       /* live tasks; 0: 4,000,000 */
     size_t stack_bytes;  /* of a plain task; 0: 64 KiB */
     bool watch_handlers; /* run the monitor also under `loop`, to report blocked loops */
@@ -49,15 +51,22 @@ struct weir_opts {
  *
  *   0              open
  *   WEIR_EALREADY  one is open
- *   WEIR_EINVAL    an option is out of range
+ *   WEIR_EFORKED   the process was forked by one in which a runtime was open
+ *   WEIR_EINVAL    an option is out of range, or `size` is another version's
+ *   WEIR_ENOTSUP   shadow stacks are on, which only `threads` can live with
  *   WEIR_ENOMEM, WEIR_EAGAIN, WEIR_EMFILE  the system's limits; nothing is left behind
  *
  * Callers: thread, while no other weir call runs; blocks briefly. */
 WEIR_API WEIR_CHECK int weir_open(const struct weir_opts *opts);
 
 /* Cancels every task with cause WEIR_ECANCELED, waits for their ends until the deadline, then
- * closes the runtime.  WEIR_ETIMEDOUT: some task did not end; the runtime stays open and the call
- * may be repeated.  Callers: the thread that opened; blocks (under `loop` it turns). */
+ * closes the runtime.
+ *
+ *   0               closed; another may be opened
+ *   WEIR_ETIMEDOUT  some task did not end; the runtime stays open and the call may be repeated
+ *   WEIR_ENOTOPEN, WEIR_EFORKED
+ *
+ * Callers: the thread that opened; blocks (under `loop` it turns). */
 WEIR_API WEIR_CHECK int weir_close(weir_time deadline);
 
 /* Whether a runtime is open in this process.  Callers: any; never waits. */
@@ -65,17 +74,19 @@ WEIR_API bool weir_is_open(void);
 
 /* Runs fn(arg) as a task and returns when it has ended; *result is what it returned.  Under `loop`
  * the calling thread turns the loop meanwhile.
- * 0, or the code of a failed start.  Callers: a thread that is no task; blocks. */
+ * 0, or the code of a failed start (weir_go_with()).  `result` may be NULL.
+ * Callers: a thread that is no task; blocks. */
 WEIR_API WEIR_CHECK int weir_run(int (*fn)(void *arg), void *arg, int *result);
 
 /* A descriptor that is readable when weir_turn() has something to do.  It stays the runtime's.
- * WEIR_ENOTSUP under other schedulers than `loop`.  Callers: the thread that opened. */
+ * The descriptor; WEIR_ENOTSUP from another thread, and under other schedulers than `loop`;
+ * WEIR_ENOTOPEN, WEIR_EFORKED.  Callers: the thread that opened; never waits. */
 WEIR_API WEIR_CHECK int weir_pollfd(void);
 
 /* One turn of a `loop` runtime: runs what is ready, waits for more until the deadline if nothing
  * was (WEIR_DONT_WAIT: never).
- * The number of task runs and events handled (0: the deadline came), or WEIR_ENOTSUP.
- * Callers: the thread that opened, not from a task. */
+ * The number of task runs and events handled (0: the deadline came), or a code as weir_pollfd().
+ * Callers: the thread that opened, not from a task; blocks until the deadline. */
 WEIR_API WEIR_CHECK int weir_turn(weir_time deadline);
 
 /* When weir_turn() must be called at the latest though the descriptor is silent: the next timer,
@@ -83,15 +94,16 @@ WEIR_API WEIR_CHECK int weir_turn(weir_time deadline);
 WEIR_API weir_time weir_turn_deadline(void);
 
 /* Cores that this process may use: affinity, cut by the CPU quota of every visible cgroup,
- * rounded down, at least 1.  Callers: any thread. */
+ * rounded down, at least 1.  Callers: any thread; reads files, so not in a loop. */
 WEIR_API int weir_cores(void);
 
-/* The scheduler of the open runtime, and its name: "tasks", "loop", "threads".  Callers: any. */
+/* The scheduler of the open runtime; WEIR_SCHEDULER_TASKS while none is open.
+ * Callers: any; never waits. */
 WEIR_API enum weir_scheduler weir_scheduler_kind(void);
 
 /* Numbers of the runtime, since it was opened; relaxed, for people and metrics. */
 struct weir_runtime_stats {
-    size_t size;
+    size_t size; /* out: of this struct, as the library knows it */
     int64_t tasks_started;
     int64_t tasks_live;
     int64_t threads; /* OS threads of the runtime */
@@ -103,12 +115,12 @@ struct weir_runtime_stats {
     int64_t stacks_in_use;
     int64_t log_lines_dropped;
     const char *stack_guard; /* "install", "mprotect" or "canary" */
-    const char *poller;      /* "epoll" or "epoll, ms" */
+    const char *poller;      /* "epoll" */
 };
 /* Reads them; all zero while no runtime is open.  Callers: any thread; never waits. */
 WEIR_API void weir_runtime_stats_read(struct weir_runtime_stats *out);
 
-/* The library's version, "0.1.0".  Callers: any. */
+/* The library's version, "0.1.0"; static.  Callers: any; never waits. */
 WEIR_API const char *weir_version(void);
 
 #endif

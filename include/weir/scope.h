@@ -24,16 +24,17 @@
 #include "weir/task.h"
 #include "weir/time.h"
 
+/* All-zero is the sensible default. */
 struct weir_scope_opts {
-    size_t size;
+    size_t size;        /* sizeof(struct weir_scope_opts); 0 counts as that */
     bool keep_going;    /* an error of one child does not cancel the others */
     weir_time deadline; /* ambient deadline of the children; 0: the opener's */
 };
 
 /* Opens a scope, innermost for the calling task until it is closed.  Scopes close in the reverse
  * order of their opening.
- * 0 or WEIR_ENOMEM, WEIR_ENOTOPEN, WEIR_EFORKED.  Callers: task, thread (one scope a thread);
- * never waits. */
+ *   opts  borrowed for the call; NULL: defaults
+ * 0; WEIR_ENOMEM, WEIR_ENOTOPEN, WEIR_EFORKED.  Callers: task, thread; never waits. */
 WEIR_API WEIR_CHECK int weir_scope_open(weir_scope **out, const struct weir_scope_opts *opts);
 
 /* Cancels every child with the cause (a negative code) and lets no more start.

@@ -43,13 +43,13 @@ struct weir_server_opts {
     int64_t head_bytes_max;              /* request line and fields [16 KiB]; at most 65,535 */
     int64_t fields_max;                  /* header fields [100]; at most 100 */
     int64_t body_bytes_max;              /* of a request; beyond: 413 [no limit: bodies stream] */
-    int64_t head_ns_max;         /* from the first byte of a head to its end; then 408 [5 s] */
-    int64_t body_rate_min;       /* bytes/s of an upload after 5 s of grace; below: 408 [1,024] */
-    int64_t send_rate_min;       /* bytes/s that a reader must take after 5 s [1,024] */
-    int64_t idle_ns_max;         /* of a keep-alive connection [60 s] */
-    int64_t request_ns_max;      /* ambient deadline of a handler [30 s] */
-    int64_t retry_after_s;       /* of a 503 [1] */
-    int backlog;                 /* of listeners [4,096]; negative: WEIR_EINVAL */
+    int64_t head_ns_max;    /* from the first byte of a head to its end; then 408 [5 s] */
+    int64_t body_rate_min;  /* bytes/s of an upload after 5 s of grace; below: 408 [1,024] */
+    int64_t send_rate_min;  /* bytes/s that a reader must take after 5 s [1,024] */
+    int64_t idle_ns_max;    /* of a keep-alive connection [60 s] */
+    int64_t request_ns_max; /* ambient deadline of a handler [30 s] */
+    int64_t retry_after_s;  /* of a 503 [1] */
+    int backlog;            /* of listeners [4,096]; negative: WEIR_EINVAL */
 };
 
 struct weir_route_opts {

@@ -25,13 +25,14 @@ typedef int weir_task_fn(void *arg);
 
 /* All-zero is the sensible default. */
 struct weir_task_opts {
-    size_t size;        /* sizeof(struct weir_task_opts); 0 counts as that */
-    const char *name;   /* static text; for dumps and reports */
-    const char *site;   /* static text: where it was spawned; the macros fill it in */
-    weir_scope *scope;  /* NULL: the spawner's innermost */
-    size_t stack_bytes; /* 0: the runtime's default */
-    bool pinned;        /* stays on one OS thread, for libraries with thread-local state */
-    bool blocking;      /* runs on an OS thread, for code that blocks */
+    size_t size;       /* sizeof(struct weir_task_opts); 0 counts as that */
+    const char *name;  /* static text; for dumps and reports */
+    const char *site;  /* static text: where it was spawned; the macros fill it in */
+    weir_scope *scope; /* NULL: the spawner's innermost */
+    size_t
+        stack_bytes; /* 0: the runtime's default; at most 64 MiB; on an OS thread always 512 KiB */
+    bool pinned;     /* stays on one OS thread, for libraries with thread-local state */
+    bool blocking;   /* runs on an OS thread, for code that blocks */
     weir_time deadline; /* ambient deadline; 0: the spawner's */
 };
 
@@ -46,7 +47,8 @@ struct weir_task_opts {
  *   0                it will run
  *   WEIR_ECANCELED   the scope is canceled or closing; it will not run
  *   WEIR_EOVERFLOW   tasks_max or threads_max is reached; it will not run
- *   WEIR_ENOMEM      no memory for it
+ *   WEIR_EINVAL      stack_bytes is too large
+ *   WEIR_ENOMEM, WEIR_EAGAIN  no memory, or no thread, for it
  *   WEIR_ENOTOPEN, WEIR_EFORKED
  *
  * Callers: task, thread, loop; never waits. */
@@ -76,7 +78,8 @@ WEIR_API WEIR_CHECK int weir_task_start_with(weir_task **out, weir_task_fn *fn, 
 #define weir_task_start(out, fn, arg) weir_task_start_with((out), (fn), (arg), nullptr)
 #endif
 
-/* Waits until the task has ended and gives its handle back.
+/* Waits until the task has ended and gives its handle back.  One caller at a time: a second one
+ * aborts.
  *
  *   task    taken, unless the deadline came
  *   result  what fn returned; may be NULL
@@ -99,7 +102,8 @@ WEIR_API void weir_task_cancel(weir_task *task, int cause);
  * WEIR_ETIMEDOUT.  Callers: any; 0 outside tasks. */
 WEIR_API int weir_cancel_cause(void);
 
-/* Lets other ready tasks run first.  0 or WEIR_ECANCELED.  Callers: task, thread. */
+/* Lets other ready tasks run first.  0 or WEIR_ECANCELED.
+ * Callers: task (goes to the end of the line), thread (yields to the kernel). */
 WEIR_API int weir_yield(void);
 
 /* Sleeps until the instant.  0 at or after it, WEIR_ECANCELED before.
@@ -114,7 +118,8 @@ WEIR_API weir_time weir_deadline(void);
 WEIR_API weir_time weir_deadline_cap(weir_time deadline);
 
 /* Runs fn(arg) while cancellation and the ambient deadline are held back, at most until `bound`:
- * for clean-up that has to wait.  The result of fn.  Callers: task. */
+ * for clean-up that has to wait.  An outer shield's bound holds if it comes earlier.
+ * The result of fn.  Callers: task; elsewhere it only calls fn. */
 WEIR_API int weir_shield(weir_task_fn *fn, void *arg, weir_time bound);
 
 /* The number of the calling task, from 1; 0 outside tasks.  Callers: any; never waits. */

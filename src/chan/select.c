@@ -6,8 +6,8 @@
  * one instant of all of them.
  * Pass 2, locks still held: queues a waiter on every channel; unlocks; waits.
  * Pass 3: takes the losing waiters off, each under its channel's lock.
- * All waiters share one wait, so exactly one case wins; a send and a receive of one call never meet,
- * because neither is queued while the other is tried. */
+ * All waiters share one wait, so exactly one case wins; a send and a receive of one call never
+ * meet, because neither is queued while the other is tried. */
 #include "weir/select.h"
 
 #include <stddef.h>

@@ -30,8 +30,9 @@ void wi_io_init(struct wi_io *io, int fd, void (*on_ready)(struct wi_watch *, ui
 /* The watch's callback: keeps the bits and wakes who waits for them. */
 void wi_io_on_ready(struct wi_watch *watch, uint32_t ready);
 
-/* Waits until one of `interest` (WI_POLL_READ, WI_POLL_WRITE) is ready; HANGUP counts as READ, since
- * what can be read then is the end, and ERROR as both.  The bits (> 0), which are consumed, or WEIR_ETIMEDOUT, WEIR_ECANCELED, WEIR_ECLOSED. */
+/* Waits until one of `interest` (WI_POLL_READ, WI_POLL_WRITE) is ready; HANGUP counts as READ (the
+ * end can be read), ERROR as both.  The bits (> 0), which are consumed, or WEIR_ETIMEDOUT,
+ * WEIR_ECANCELED, WEIR_ECLOSED. */
 int wi_io_wait(struct wi_io *io, uint32_t interest, weir_time deadline);
 
 /* Wakes everybody with WEIR_ECLOSED; later waits return it at once. */

@@ -133,11 +133,11 @@ void wi_worker_wake_one(void);
 /* Wakes every idle worker and spare thread: the runtime stops. */
 void wi_worker_wake_all(void);
 
-/* Monitor: takes the worker from the thread that held it as `seen_owner` says and runs a task still;
- * that thread, or NULL if this is over. */
+/* Monitor: takes the worker from the thread that `seen_owner` names if that still runs a task in
+ * it; the thread, or NULL if this is over. */
 struct wi_thread *wi_worker_take(struct wi_worker *worker, uint64_t seen_owner);
-/* Monitor: gives a taken worker to a spare thread, or a new one.  False: no thread is to be had, and
- * the worker stays the monitor's: try again. */
+/* Monitor: gives a taken worker to a spare thread, or a new one.  False: there is no thread, and
+ * the worker stays the monitor's, which tries again. */
 bool wi_worker_give(struct wi_worker *worker);
 
 #endif

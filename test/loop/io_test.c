@@ -205,7 +205,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IO_TEST(an_event_before_the_wait_stays),
         IO_TEST(one_direction_does_not_take_the_others_event),
-        IO_TEST(consumed_bits_are_forgotten),
         IO_TEST(a_hangup_wakes_readers_and_an_error_both),
         IO_TEST(a_closed_record_answers_at_once),
         IO_TEST(closing_wakes_every_waiter),
