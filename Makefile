@@ -32,7 +32,7 @@ bench: deps-test
 debug asan tsan: deps-test
 	@tool/build $@
 
-tidy:
+tidy: deps-demo
 	@tool/tidy
 
 format:

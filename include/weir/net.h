@@ -5,8 +5,8 @@
 /* Streams: TCP (IPv4, IPv6) and Unix sockets, written as blocking calls.
  *
  * Addresses are text: "127.0.0.1:8080", "[::1]:8080", "localhost:80" (127.0.0.1), ":8080" (every
- * address of this machine), "unix:/run/app.sock", "unix:@name" (abstract).  Other host names are not
- * looked up: WEIR_EINVAL.  Port 0 takes a free one.
+ * address of this machine), "unix:/run/app.sock", "unix:@name" (abstract).  Other names of hosts
+ * are not looked up: WEIR_EINVAL.  Port 0 takes a free one.
  *
  * Every call here needs an open runtime; without one it gives WEIR_ENOTOPEN, in a forked child
  * WEIR_EFORKED. */
@@ -80,7 +80,8 @@ enum {
  * during the call.
  *   interest  WEIR_FD_READ, WEIR_FD_WRITE or both; else WEIR_EINVAL
  * The readiness bits, or WEIR_ETIMEDOUT, WEIR_ECANCELED, WEIR_EBADF, WEIR_ENOSPC (the poller takes
- * no more), WEIR_EPERM (a regular file: always ready, or use weir_blocking()).  Callers: task (parks), thread (blocks). */
+ * no more), WEIR_EPERM (a regular file: always ready, or use weir_blocking()).
+ * Callers: task (parks), thread (blocks). */
 WEIR_API WEIR_CHECK int weir_fd_wait(int fd, int interest, weir_time deadline);
 
 #endif

@@ -52,7 +52,7 @@ struct weir_opts {
  *   0              open
  *   WEIR_EALREADY  one is open
  *   WEIR_EFORKED   the process was forked by one in which a runtime was open
- *   WEIR_EINVAL    an option is out of range, or `size` is another version's
+ *   WEIR_EINVAL    an option is out of range, or asks for what this version does not know
  *   WEIR_ENOTSUP   shadow stacks are on, which only `threads` can live with
  *   WEIR_ENOMEM, WEIR_EAGAIN, WEIR_EMFILE  the system's limits; nothing is left behind
  *
@@ -103,7 +103,7 @@ WEIR_API enum weir_scheduler weir_scheduler_kind(void);
 
 /* Numbers of the runtime, since it was opened; relaxed, for people and metrics. */
 struct weir_runtime_stats {
-    size_t size; /* out: of this struct, as the library knows it */
+    size_t size; /* in: sizeof(struct weir_runtime_stats); 0 counts as that */
     int64_t tasks_started;
     int64_t tasks_live;
     int64_t threads; /* OS threads of the runtime */
@@ -117,7 +117,8 @@ struct weir_runtime_stats {
     const char *stack_guard; /* "install", "mprotect" or "canary" */
     const char *poller;      /* "epoll" */
 };
-/* Reads them; all zero while no runtime is open.  Callers: any thread; never waits. */
+/* Reads them, as many as out->size has room for; all zero while no runtime is open.
+ * Callers: any thread; never waits. */
 WEIR_API void weir_runtime_stats_read(struct weir_runtime_stats *out);
 
 /* The library's version, "0.1.0"; static.  Callers: any; never waits. */

@@ -38,7 +38,7 @@ struct weir_server_opts {
     int64_t running_max;        /* requests that run at once [loop, tasks 10,000; threads 256] */
     int64_t waiting_max;        /* requests that wait to run [1,024]; negative: none may */
     int64_t waiting_age_max_ns; /* how long one may wait before 503 [1 s] */
-    int64_t connections_max;    /* open connections [descriptors - 64]; at most 1,048,576 */
+    int64_t connections_max;    /* open connections [descriptors less 64 or a half] */
     int64_t requests_per_connection_max; /* then Connection: close [no limit] */
     int64_t head_bytes_max;              /* request line and fields [16 KiB]; at most 65,535 */
     int64_t fields_max;                  /* header fields [100]; at most 100 */
@@ -70,7 +70,7 @@ struct weir_route_opts {
  *   opts  borrowed for the call; NULL: all defaults
  *
  *   0               made; weir_server_destroy() frees it
- *   WEIR_EINVAL     the backlog is negative
+ *   WEIR_EINVAL     the backlog is negative, or an option is of a later version
  *   WEIR_EOVERFLOW  the process has 1,024 servers
  *   WEIR_ENOMEM, WEIR_ENOTOPEN, WEIR_EFORKED */
 WEIR_API WEIR_CHECK int weir_server_create(weir_server **out, const struct weir_server_opts *opts);

@@ -25,14 +25,13 @@ typedef int weir_task_fn(void *arg);
 
 /* All-zero is the sensible default. */
 struct weir_task_opts {
-    size_t size;       /* sizeof(struct weir_task_opts); 0 counts as that */
-    const char *name;  /* static text; for dumps and reports */
-    const char *site;  /* static text: where it was spawned; the macros fill it in */
-    weir_scope *scope; /* NULL: the spawner's innermost */
-    size_t
-        stack_bytes; /* 0: the runtime's default; at most 64 MiB; on an OS thread always 512 KiB */
-    bool pinned;     /* stays on one OS thread, for libraries with thread-local state */
-    bool blocking;   /* runs on an OS thread, for code that blocks */
+    size_t size;        /* sizeof(struct weir_task_opts); 0 counts as that */
+    const char *name;   /* static text; for dumps and reports */
+    const char *site;   /* static text: where it was spawned; the macros fill it in */
+    weir_scope *scope;  /* NULL: the spawner's innermost */
+    size_t stack_bytes; /* 0: the runtime's default; at most 64 MiB; no say over OS threads */
+    bool pinned;        /* stays on one OS thread, for libraries with thread-local state */
+    bool blocking;      /* runs on an OS thread, for code that blocks; stack of 512 KiB */
     weir_time deadline; /* ambient deadline; 0: the spawner's */
 };
 

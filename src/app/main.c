@@ -16,6 +16,7 @@
 #include "app/service.h"
 #include "app/supervisor.h"
 #include "base/check.h"
+#include "os/file.h"
 #include "os/limits.h"
 #include "os/process.h"
 #include "os/signal.h"
@@ -151,6 +152,8 @@ int weir_main(int argc, char **argv, const struct weir_app_spec *spec)
         (void)printf("%s (weir %s)\n", spec->name, weir_version());
         return EXIT_OK;
     }
+    if (wi_file_hold_standard() != 0)
+        return EXIT_FAILED; /* there may be nowhere to say so */
     status = open_listeners(&listeners, &options, spec);
     if (status != EXIT_OK)
         return status;

@@ -20,7 +20,7 @@ enum {
     WI_MODELS = 5,
     WI_MODEL_ALIASES_MAX = 2,
     WI_PROCESSES_MAX = 256,
-    WI_CORES_MAX = 1024
+    WI_CORES_MAX = 256 /* as many workers as a runtime may have */
 };
 
 struct wi_model {

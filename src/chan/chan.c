@@ -16,6 +16,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/sized.h"
 
 /* Seeds the choices of select; not by address, so that a simulated run repeats. */
 static wi_atomic_u64 channels_made;
@@ -23,20 +24,21 @@ static wi_atomic_u64 channels_made;
 int weir_chan_create(weir_chan **out, const struct weir_chan_opts *opts)
 {
     wi_bug_unless(out != NULL);
-    const struct weir_chan_opts defaults = { 0 };
-    if (opts == NULL)
-        opts = &defaults;
-    if (opts->elem_bytes > WEIR_CHAN_ELEM_BYTES_MAX)
+    struct weir_chan_opts wanted;
+    const int rc = wi_sized_take(&wanted, sizeof(wanted), opts);
+    if (rc != 0)
+        return rc;
+    if (wanted.elem_bytes > WEIR_CHAN_ELEM_BYTES_MAX)
         return WEIR_EINVAL;
     size_t bytes;
-    if (__builtin_mul_overflow(opts->elem_bytes, opts->cap_elems, &bytes) ||
+    if (__builtin_mul_overflow(wanted.elem_bytes, wanted.cap_elems, &bytes) ||
         bytes > (size_t)PTRDIFF_MAX - sizeof(struct weir_chan))
         return WEIR_ENOMEM;
     struct weir_chan *ch = wi_alloc(sizeof(*ch) + bytes);
     if (ch == NULL)
         return WEIR_ENOMEM;
-    ch->elem_bytes = opts->elem_bytes;
-    ch->cap_elems = opts->cap_elems;
+    ch->elem_bytes = wanted.elem_bytes;
+    ch->cap_elems = wanted.cap_elems;
     wi_lock_init(&ch->lock);
     ch->closed = false;
     ch->first = 0;

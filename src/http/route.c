@@ -82,16 +82,24 @@ static uint16_t literal_find(const struct wi_http_router *router, uint16_t paren
     return child;
 }
 
-/* The child for this segment of a pattern, made if it is not there; 0 when there is no room. */
-static uint16_t child_get(struct wi_http_router *router, uint16_t parent, const char *segment,
-                          size_t len)
+/* The child for this segment of a pattern, 0 if there is none. */
+static uint16_t child_find(const struct wi_http_router *router, uint16_t parent,
+                           const char *segment, size_t len)
+{
+    const enum kind kind = segment_kind(segment, len);
+    if (kind == LITERAL)
+        return literal_find(router, parent, segment, len);
+    return kind == PARAM ? router->nodes[parent].param : router->nodes[parent].rest;
+}
+
+/* Makes the child that child_find() has not found. */
+static uint16_t child_make(struct wi_http_router *router, uint16_t parent, const char *segment,
+                           size_t len)
 {
     struct wi_http_route_node *node = &router->nodes[parent];
     const enum kind kind = segment_kind(segment, len);
     uint16_t *link = kind == PARAM ? &node->param : &node->rest;
-    const uint16_t found = kind == LITERAL ? literal_find(router, parent, segment, len) : *link;
-    if (found != 0 || router->node_count == router->node_cap)
-        return found;
+    wi_bug_unless_cmp(router->node_count, <, router->node_cap);
 
     const uint16_t made = router->node_count++;
     router->nodes[made] = (struct wi_http_route_node){ .text = segment, .text_len = (uint16_t)len };
@@ -103,6 +111,24 @@ static uint16_t child_get(struct wi_http_router *router, uint16_t parent, const 
     return made;
 }
 
+/* Whether there is room for the nodes that the pattern needs and that are not there yet.  Asked
+ * before the first is made: a node borrows the pattern's text, which a caller that is refused takes
+ * back. */
+static bool nodes_fit(const struct wi_http_router *router, const char *pattern, size_t len)
+{
+    size_t missing = 0;
+    uint16_t node = 0;
+    for (size_t pos = 1; pos <= len;) {
+        const size_t end = segment_end(pattern, pos, len);
+        if (missing == 0)
+            node = child_find(router, node, pattern + pos, end - pos);
+        if (node == 0)
+            missing++;
+        pos = end + 1;
+    }
+    return missing <= (size_t)(router->node_cap - router->node_count);
+}
+
 int wi_http_router_add(struct wi_http_router *router, const char *method, const char *pattern,
                        void *user)
 {
@@ -111,17 +137,14 @@ int wi_http_router_add(struct wi_http_router *router, const char *method, const 
     const unsigned number = wi_http_method_of(method, strlen(method));
     if (params < 0 || (number == WI_HTTP_METHOD_OTHER && strcmp(method, "*") != 0))
         return WEIR_EINVAL;
-    if (router->route_count == router->route_cap)
+    if (router->route_count == router->route_cap || !nodes_fit(router, pattern, len))
         return WEIR_EOVERFLOW;
 
-    /* Nodes that are made before the room runs out stay: they lead to no route and match
-     * nothing. */
     uint16_t node = 0;
     for (size_t pos = 1; pos <= len;) {
         const size_t end = segment_end(pattern, pos, len);
-        node = child_get(router, node, pattern + pos, end - pos);
-        if (node == 0)
-            return WEIR_EOVERFLOW;
+        const uint16_t found = child_find(router, node, pattern + pos, end - pos);
+        node = found != 0 ? found : child_make(router, node, pattern + pos, end - pos);
         pos = end + 1;
     }
     if (router->nodes[node].route[number] != 0)

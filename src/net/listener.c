@@ -110,6 +110,7 @@ int weir_listener_address(weir_listener *listener, char *text, size_t bytes)
 void weir_listener_close(weir_listener *listener)
 {
     wi_bug_unless(listener != NULL);
+    wi_bug_unless_cmp(wi_load_relaxed(&listener->references), >, 0); /* closed before? */
     wi_loop_unwatch(wi_runtime_loop(), &listener->io.watch);
     wi_io_mark_closed(&listener->io);
     leave(listener);

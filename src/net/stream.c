@@ -178,9 +178,12 @@ int weir_finish(weir_stream *stream)
     return rc;
 }
 
+/* The check comes before anything is touched: after a second close the descriptor's number may be
+ * somebody else's. */
 static void close_stream(weir_stream *stream, bool abortive)
 {
     wi_bug_unless(stream != NULL);
+    wi_bug_unless_cmp(wi_load_relaxed(&stream->references), >, 0);
     stream->abortive = abortive;
     wi_loop_unwatch(wi_runtime_loop(), &stream->io.watch);
     wi_io_mark_closed(&stream->io);

@@ -30,6 +30,11 @@ WEIR_CHECK int wi_pipe_open(int fds[2], bool nonblocking);
 
 int wi_file_remove(const char *path);
 
+/* Puts the null device in the place of standard input, output and error where they are closed:
+ * else the next descriptors would get their numbers, and what is printed would go there.
+ * Call: before any other descriptor is opened. */
+WEIR_CHECK int wi_file_hold_standard(void);
+
 /* How many descriptors this process has open. */
 int wi_file_open_count(void);
 

@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/sized.h"
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/process.h"
@@ -64,18 +65,19 @@ struct job {
 int weir_pool_create(weir_pool **out, const struct weir_pool_opts *opts)
 {
     wi_bug_unless(out != NULL);
-    const struct weir_pool_opts defaults = { 0 };
-    if (opts == NULL)
-        opts = &defaults;
-    if (opts->threads_max < 0 || opts->waiting_max < 0 || opts->idle_ns < 0)
+    struct weir_pool_opts wanted;
+    const int rc = wi_sized_take(&wanted, sizeof(wanted), opts);
+    if (rc != 0)
+        return rc;
+    if (wanted.threads_max < 0 || wanted.waiting_max < 0 || wanted.idle_ns < 0)
         return WEIR_EINVAL;
     struct weir_pool *pool = wi_alloc_zeroed(1, sizeof(*pool));
     if (pool == NULL)
         return WEIR_ENOMEM;
-    pool->name = opts->name != NULL ? opts->name : "weir-pool";
-    pool->threads_max = opts->threads_max > 0 ? opts->threads_max : THREADS_MAX_DEFAULT;
-    pool->waiting_max = opts->waiting_max > 0 ? opts->waiting_max : WAITING_MAX_DEFAULT;
-    pool->idle_ns = opts->idle_ns > 0 ? opts->idle_ns : IDLE_NS_DEFAULT;
+    pool->name = wanted.name != NULL ? wanted.name : "weir-pool";
+    pool->threads_max = wanted.threads_max > 0 ? wanted.threads_max : THREADS_MAX_DEFAULT;
+    pool->waiting_max = wanted.waiting_max > 0 ? wanted.waiting_max : WAITING_MAX_DEFAULT;
+    pool->idle_ns = wanted.idle_ns > 0 ? wanted.idle_ns : IDLE_NS_DEFAULT;
     pool->process_id = wi_process_id();
     wi_lock_init(&pool->lock);
     wi_list_init(&pool->line);

@@ -25,6 +25,8 @@
  * sequentially consistent, so b sees c or d sees a.
  *
  * Threads: fields are the loop's, except where the struct says. */
+#include <inttypes.h>
+
 #include "base/check.h"
 #include "net/stable.h"
 #include "serve/conn.h"
@@ -152,6 +154,14 @@ static void say_shortage(struct weir_server *server, int code)
                    weir_err_name(code), weir_err_text(code));
 }
 
+/* Somebody knocks and must wait, perhaps for long: idle connections count as well. */
+static void say_full(struct weir_server *server)
+{
+    wi_log_limited(&server->accept_log, weir_now(), WI_LOG_WARN,
+                   "%s: %" PRId64 " connections are open, as many as may be; others wait",
+                   server->opts.name, server->opts.connections_max);
+}
+
 /* Takes one connection: 0, WEIR_EAGAIN none waits, or a shortage. */
 static int take_one(struct wi_acceptor *acceptor)
 {
@@ -201,6 +211,8 @@ static void on_ready(struct wi_watch *watched, uint32_t ready)
     const int batch = batch_of(acceptor);
     for (int i = 0; i < batch; i++) {
         if (!has_room(server)) {
+            if (!has_places(server))
+                say_full(server);
             pause_until_room(acceptor);
             return;
         }

@@ -364,6 +364,7 @@ static int send_gathered(struct weir_reply *reply)
         return reply->error;
     const struct wi_slice slice = { .data = reply->gather, .bytes = reply->gather_len };
     reply->gather_len = 0;
+    reply->begun = true;
     return wi_reply_send(reply, &slice, 1);
 }
 
@@ -377,6 +378,7 @@ static int send_direct(struct weir_reply *reply, const void *data, size_t bytes)
     if (reply->gather_len > 0)
         slices[count++] = (struct wi_slice){ .data = reply->gather, .bytes = reply->gather_len };
     reply->gather_len = 0;
+    reply->begun = true;
     const bool chunked = reply->kind == WI_HTTP_BODY_CHUNKED;
     if (chunked)
         slices[count++] = (struct wi_slice){ .data = chunk_head,
@@ -494,9 +496,22 @@ static void answer_failure(struct weir_reply *reply, int code)
     (void)reply_whole(reply, status, text_type, text, strlen(text));
 }
 
+/* A stream of which nothing has gone out is as good as none: its head and what was gathered are
+ * dropped, so that the client can be told what happened. */
+static bool take_back(struct weir_reply *reply)
+{
+    if (reply->begun || reply->error != 0)
+        return false;
+    wi_reply_fini(reply);
+    reply->gather_len = 0;
+    reply->in_run = false;
+    reply->state = WI_REPLY_NEW;
+    return true;
+}
+
 bool wi_reply_finish(struct weir_reply *reply, int handler_code)
 {
-    if (reply->state == WI_REPLY_STREAM && handler_code < 0)
+    if (reply->state == WI_REPLY_STREAM && handler_code < 0 && !take_back(reply))
         return false;
     if (reply->state == WI_REPLY_STREAM)
         return finish_stream(reply);

@@ -42,6 +42,7 @@ struct weir_reply {
     bool bodiless;        /* HEAD, 204, 304: body bytes are counted and dropped */
     bool close;           /* the head says Connection: close */
     bool in_run;          /* a chunk has been begun in `gather` */
+    bool begun;           /* a part of a streamed reply has been handed to the system */
     int64_t left;         /* of an announced length */
     char *gather;         /* a block of WI_BLOCK_16K, or NULL */
     uint32_t gather_len;

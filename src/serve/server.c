@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/sized.h"
 #include "net/stable.h"
 #include "net/transport.h"
 #include "serve/request.h"
@@ -56,7 +57,6 @@ static int64_t sum_of(struct wi_server_counters *counters, enum wi_counter count
 void wi_server_counters_read(struct wi_server_counters *counters, struct weir_server_stats *out)
 {
     struct weir_server_stats all = {
-        .size = sizeof(all),
         .accepted = sum_of(counters, WI_COUNT_ACCEPTED),
         .connections = wi_load_relaxed(&counters->connections),
         .requests = sum_of(counters, WI_COUNT_REQUESTS),
@@ -81,9 +81,7 @@ void wi_server_counters_read(struct wi_server_counters *counters, struct weir_se
     };
     const int64_t idle = all.connections - all.running - all.waiting;
     all.idle_connections = idle > 0 ? idle : 0;
-    const size_t size = out->size == 0 || out->size > sizeof(all) ? sizeof(all) : out->size;
-    all.size = size;
-    memcpy(out, &all, size);
+    wi_sized_give(out, &all, sizeof(all));
 }
 
 void weir_server_stats_read(weir_server *server, struct weir_server_stats *out)
@@ -106,10 +104,13 @@ static void fill(int64_t *value, int64_t fallback, int64_t none)
 
 static int64_t connections_default(void)
 {
-    const int64_t descriptors = wi_transport_descriptors() - DESCRIPTORS_KEPT;
-    if (descriptors < 1)
+    const int64_t all = wi_transport_descriptors();
+    /* Where there are few, half are for connections; the process itself needs about ten, and the
+     * admin endpoint must find one when all connections are taken. */
+    const int64_t kept = all / 2 < DESCRIPTORS_KEPT ? all / 2 : DESCRIPTORS_KEPT;
+    if (all - kept < 1)
         return 1;
-    return descriptors < WI_SERVER_CONNECTIONS_MAX ? descriptors : WI_SERVER_CONNECTIONS_MAX;
+    return all - kept < WI_SERVER_CONNECTIONS_MAX ? all - kept : WI_SERVER_CONNECTIONS_MAX;
 }
 
 static void fill_opts(struct weir_server_opts *opts)
@@ -154,25 +155,7 @@ static void fill_limits(struct weir_server *server)
         server->edge_bytes = server->limits.head_bytes_max;
 }
 
-/* Copies as much as the caller's version of a struct has; the first field is its size. */
-static void copy_sized(void *to, size_t to_bytes, const void *from)
-{
-    size_t bytes = to_bytes;
-    if (from == NULL)
-        return;
-    size_t stated;
-    memcpy(&stated, from, sizeof(stated));
-    if (stated != 0 && stated < bytes)
-        bytes = stated;
-    memcpy(to, from, bytes);
-}
-
 /* -- life ------------------------------------------------------------------------------------- */
-
-static bool opts_are_valid(const struct weir_server_opts *opts)
-{
-    return opts == NULL || opts->backlog >= 0;
-}
 
 int wi_server_create(weir_server **out, const struct weir_server_opts *opts,
                      const struct wi_server_extra *extra)
@@ -181,7 +164,11 @@ int wi_server_create(weir_server **out, const struct weir_server_opts *opts,
     int rc = wi_runtime_check();
     if (rc != 0)
         return rc;
-    if (!opts_are_valid(opts))
+    struct weir_server_opts wanted;
+    rc = wi_sized_take(&wanted, sizeof(wanted), opts);
+    if (rc != 0)
+        return rc;
+    if (wanted.backlog < 0)
         return WEIR_EINVAL;
     weir_scope *scope = NULL;
     rc = wi_scope_create(&scope);
@@ -195,7 +182,7 @@ int wi_server_create(weir_server **out, const struct weir_server_opts *opts,
     }
     struct weir_server *server = record;
     memset(server, 0, sizeof(*server));
-    copy_sized(&server->opts, sizeof(server->opts), opts);
+    server->opts = wanted;
     if (extra != NULL)
         server->extra = *extra;
     server->scope = scope;
@@ -327,7 +314,11 @@ int weir_server_route(weir_server *server, const char *method, const char *patte
     const char *known = known_method(method);
     if (known == NULL)
         return WEIR_EINVAL;
-    int rc = WEIR_ENOMEM;
+    struct weir_route_opts wanted;
+    int rc = wi_sized_take(&wanted, sizeof(wanted), opts);
+    if (rc != 0)
+        return rc;
+    rc = WEIR_ENOMEM;
     struct wi_route *route = wi_alloc_zeroed(1, sizeof(*route));
     if (route == NULL)
         return rc;
@@ -339,7 +330,7 @@ int weir_server_route(weir_server *server, const char *method, const char *patte
     route->method = known;
     route->handler = handler;
     route->user = user;
-    copy_sized(&route->opts, sizeof(route->opts), opts);
+    route->opts = wanted;
     fill_route(server, route);
 
     rc = server->router.route_cap == 0 ? WEIR_EOVERFLOW : add_to(&server->router, route);

@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/sized.h"
 #include "os/clock.h"
 #include "os/limits.h"
 #include "os/process.h"
@@ -211,8 +212,6 @@ static void threads_join_all(void)
 
 static int options_check(const struct weir_opts *opts)
 {
-    if (opts->size != 0 && opts->size != sizeof(*opts))
-        return WEIR_EINVAL;
     if (opts->scheduler < WEIR_SCHEDULER_TASKS || opts->scheduler > WEIR_SCHEDULER_THREADS)
         return WEIR_EINVAL;
     if (opts->workers < 0 || opts->workers > WI_WORKERS_MAX || opts->threads_max < 0 ||
@@ -297,13 +296,15 @@ static int threads_open(void)
 int weir_open(const struct weir_opts *opts)
 {
     static bool fork_watched;
-    const struct weir_opts defaults = { 0 };
-    if (opts == NULL)
-        opts = &defaults;
     uint32_t open = wi_load_acquire(&wi_rt.open);
     if (open != 0)
         return open == OPEN_YES ? WEIR_EALREADY : WEIR_EFORKED;
-    int rc = options_check(opts);
+    struct weir_opts wanted;
+    int rc = wi_sized_take(&wanted, sizeof(wanted), opts);
+    if (rc != 0)
+        return rc;
+    opts = &wanted;
+    rc = options_check(opts);
     if (rc != 0)
         return rc;
     if (opts->old_kernel)
@@ -454,14 +455,9 @@ enum weir_scheduler weir_scheduler_kind(void)
     return wi_rt.scheduler;
 }
 
-void weir_runtime_stats_read(struct weir_runtime_stats *out)
+static struct weir_runtime_stats stats_now(void)
 {
-    wi_bug_unless(out != NULL);
-    *out = (struct weir_runtime_stats){ .size = sizeof(*out) };
-    if (wi_runtime_check() != 0)
-        return;
-    *out = (struct weir_runtime_stats){
-        .size = sizeof(*out),
+    return (struct weir_runtime_stats){
         .tasks_started = wi_task_count_started(),
         .tasks_live = wi_task_count_live(),
         .threads =
@@ -476,6 +472,15 @@ void weir_runtime_stats_read(struct weir_runtime_stats *out)
         .stack_guard = wi_stack_guard_name(),
         .poller = "epoll",
     };
+}
+
+void weir_runtime_stats_read(struct weir_runtime_stats *out)
+{
+    wi_bug_unless(out != NULL);
+    struct weir_runtime_stats all = { 0 };
+    if (wi_runtime_check() == 0)
+        all = stats_now();
+    wi_sized_give(out, &all, sizeof(all));
 }
 
 const char *weir_version(void)

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/sized.h"
 #include "task/runtime.h"
 #include "task/task.h"
 #include "task/worker.h"
@@ -141,14 +142,17 @@ int weir_scope_open(weir_scope **out, const struct weir_scope_opts *opts)
     int rc = wi_runtime_check();
     if (rc != 0)
         return rc;
+    struct weir_scope_opts wanted;
+    rc = wi_sized_take(&wanted, sizeof(wanted), opts);
+    if (rc != 0)
+        return rc;
     struct weir_scope *scope = wi_alloc(sizeof(*scope));
     if (scope == NULL)
         return WEIR_ENOMEM;
     wi_scope_init(scope);
-    if (opts != NULL) {
-        scope->keep_going = opts->keep_going;
-        scope->deadline = opts->deadline != 0 ? opts->deadline : WEIR_NO_DEADLINE;
-    }
+    scope->keep_going = wanted.keep_going;
+    if (wanted.deadline != 0)
+        scope->deadline = wanted.deadline;
     struct weir_scope **place = innermost_place();
     scope->outer = *place;
     scope->opener = wi_current_parker();

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/sized.h"
 #include "os/clock.h"
 #include "os/vm.h"
 #include "sync/thread_parker.h"
@@ -259,7 +260,7 @@ static void prepare(struct weir_task *task, const struct spawn *spawn)
     task->finished = false;
     task->result = 0;
     task->joiner = NULL;
-    wi_store_relaxed(&task->references, spawn->handle ? 2 : 1);
+    wi_store_relaxed(&task->references, WI_TASK_RUN | (spawn->handle ? WI_TASK_HANDLE : 0u));
 }
 
 static int spawn_task(const struct spawn *spawn, struct weir_task **out)
@@ -333,21 +334,22 @@ static int spawn_with(weir_task_fn *fn, void *arg, const struct weir_task_opts *
     int rc = wi_runtime_check();
     if (rc != 0)
         return rc;
-    const struct weir_task_opts defaults = { 0 };
-    if (opts == NULL)
-        opts = &defaults;
-    if (opts->stack_bytes > (size_t)1 << WI_STACK_CLASS_MAX)
+    struct weir_task_opts wanted;
+    rc = wi_sized_take(&wanted, sizeof(wanted), opts);
+    if (rc != 0)
+        return rc;
+    if (wanted.stack_bytes > (size_t)1 << WI_STACK_CLASS_MAX)
         return WEIR_EINVAL;
-    struct weir_scope *scope = opts->scope != NULL ? opts->scope : wi_scope_ambient();
+    struct weir_scope *scope = wanted.scope != NULL ? wanted.scope : wi_scope_ambient();
     const struct spawn spawn = {
         .scope = scope,
         .fn = fn,
         .arg = arg,
-        .name = opts->name,
-        .site = opts->site,
-        .flags = carry_flags(opts->blocking, opts->pinned),
-        .stack_bytes = opts->stack_bytes,
-        .deadline = inherited_deadline(scope, opts->deadline),
+        .name = wanted.name,
+        .site = wanted.site,
+        .flags = carry_flags(wanted.blocking, wanted.pinned),
+        .stack_bytes = wanted.stack_bytes,
+        .deadline = inherited_deadline(scope, wanted.deadline),
         .handle = handle,
     };
     return spawn_task(&spawn, out);
@@ -376,6 +378,14 @@ void wi_task_run(struct weir_task *task)
     task->result = result;
 }
 
+/* Pairs with itself: what the one who lets go first did to the task comes before the record is
+ * given back. */
+static void drop(struct weir_task *task, uint32_t reference)
+{
+    if (wi_sub_acq_rel(&task->references, reference) == reference)
+        record_give(task);
+}
+
 void wi_task_finish(struct weir_task *task)
 {
     struct weir_scope *scope = task->scope;
@@ -391,18 +401,21 @@ void wi_task_finish(struct weir_task *task)
         wi_waiter_done(joiner, result);
     /* While the run holds its reference the record stays this task's, linked into the scope. */
     wi_scope_child_ended(scope, task, result);
-    wi_task_reference_drop(task);
+    drop(task, WI_TASK_RUN);
 }
 
-void wi_task_reference_drop(struct weir_task *task)
+/* Who uses a handle that was given back holds a record that may be another task's by now.  The
+ * check sees it until the record is a task with a handle again. */
+static void check_handle(const struct weir_task *task, const char *call)
 {
-    if (wi_sub_acq_rel(&task->references, 1) == 1)
-        record_give(task);
+    wi_bug_unless(task != NULL);
+    if ((wi_load_relaxed(&task->references) & WI_TASK_HANDLE) == 0)
+        wi_bug_misuse(call, "the handle was given back before; task", (int64_t)task->id);
 }
 
 int weir_task_join(weir_task *task, int *result, weir_time deadline)
 {
-    wi_bug_unless(task != NULL);
+    check_handle(task, "weir_task_join");
     if (task == wi_task_current())
         return WEIR_EDEADLK;
     struct wi_wait wait;
@@ -431,19 +444,19 @@ int weir_task_join(weir_task *task, int *result, weir_time deadline)
     }
     if (result != NULL)
         *result = task->result;
-    wi_task_reference_drop(task);
+    drop(task, WI_TASK_HANDLE);
     return 0;
 }
 
 void weir_task_release(weir_task *task)
 {
-    wi_bug_unless(task != NULL);
-    wi_task_reference_drop(task);
+    check_handle(task, "weir_task_release");
+    drop(task, WI_TASK_HANDLE);
 }
 
 void weir_task_cancel(weir_task *task, int cause)
 {
-    wi_bug_unless(task != NULL);
+    check_handle(task, "weir_task_cancel");
     wi_bug_unless_cmp(cause, <, 0);
     wi_parker_cancel(&task->parker, cause);
 }

@@ -29,6 +29,12 @@ enum {
     WI_TASK_QUEUED_VEHICLE = 4u, /* may wait for a vehicle (.blocking), else refused (.pinned) */
 };
 
+/* Who keeps a record. */
+enum {
+    WI_TASK_RUN = 1u,
+    WI_TASK_HANDLE = 2u
+};
+
 struct weir_task {
     struct wi_parker parker; /* see parker.h */
     struct wi_timer timer;   /* wakes the parker; started and stopped by the task */
@@ -55,7 +61,7 @@ struct weir_task {
     int result;
     struct wi_waiter *joiner;
     /* atomic */
-    wi_atomic_u32 references; /* the run, and a handle */
+    wi_atomic_u32 references; /* WI_TASK_RUN, WI_TASK_HANDLE; the last to go gives it back */
     struct wi_fiber fiber;    /* owner: as context */
 };
 
@@ -71,8 +77,6 @@ void wi_task_run(struct weir_task *task);
 
 /* After the task has left its stack or thread: tells joiner and scope, lets go of the record. */
 void wi_task_finish(struct weir_task *task);
-
-void wi_task_reference_drop(struct weir_task *task);
 
 int64_t wi_task_count_started(void);
 int64_t wi_task_count_live(void);

@@ -164,7 +164,7 @@ static void what_is_wrong_is_named_with_its_value_and_what_is_allowed(void **sta
         { "--model=erlang", "--model=erlang: ", "loop, cluster, tasks, threads, prefork" },
         { "--model=", "--model=: ", "no such model" },
         { "--scheduler=sim", "--scheduler=sim: ", "loop, tasks, threads" },
-        { "--cores=0", "--cores=0: ", "from 1 to 1024" },
+        { "--cores=0", "--cores=0: ", "from 1 to 256" },
         { "--cores=two", "--cores=two: ", "a whole number" },
         { "--cores=2x", "--cores=2x: ", "a whole number" },
         { "--cores=-1", "--cores=-1: ", "a whole number" },

@@ -17,6 +17,7 @@
 #include "os/file.h"
 #include "os/poll.h"
 #include "os/process.h"
+#include "os/signal.h"
 #include "os/socket.h"
 
 enum {
@@ -31,6 +32,7 @@ static _Noreturn void be_program(const struct weir_app_spec *spec, const char *c
     char *argv[ARGUMENTS_MAX + 1] = { copies[0] };
     int argc = 1;
     (void)dup2(error_fd, 2);
+    wi_signal_reset(); /* the test library's handlers are not a program's */
     while (argc < ARGUMENTS_MAX && arguments[argc - 1] != NULL) {
         (void)snprintf(copies[argc], sizeof(copies[argc]), "%s", arguments[argc - 1]);
         argv[argc] = copies[argc];

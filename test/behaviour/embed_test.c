@@ -102,8 +102,8 @@ static void a_thousand_turns_without_work_do_nothing(void **state)
     (void)state;
     if (!host_open())
         return;
-    struct weir_runtime_stats before;
-    struct weir_runtime_stats after;
+    struct weir_runtime_stats before = { .size = sizeof(before) };
+    struct weir_runtime_stats after = { .size = sizeof(after) };
     settle();
     weir_runtime_stats_read(&before);
     for (int i = 0; i < IDLE_TURNS; i++) {

@@ -66,7 +66,7 @@ static int block_in_read(void *arg)
 
 static int64_t relieved(void)
 {
-    struct weir_runtime_stats stats;
+    struct weir_runtime_stats stats = { .size = sizeof(stats) };
     weir_runtime_stats_read(&stats);
     return stats.hogs_relieved;
 }

@@ -63,6 +63,9 @@ def metrics_are_well_formed_and_true(model):
                 ("weir_connections_accepted_total", 1)))
         eventually(counted, "the requests are counted")
 
+        # The service is up with its first worker; the others follow.
+        eventually(lambda: service.admin.numbers()['weir_processes{state="ready"}']
+                   == len(service.workers()), "every worker is ready")
         status, text, _ = service.admin.get("/metrics")
         check_equal(status, 200, "/metrics")
         typed, described = {}, set()

@@ -37,7 +37,7 @@ static void check_text(const char *text, size_t len, int64_t now)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-    char *text = malloc(bytes + (bytes == 0));
+    char *text = calloc(1, bytes + (bytes == 0));
     wi_bug_unless(text != NULL);
     if (bytes > 0)
         memcpy(text, data, bytes);

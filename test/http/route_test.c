@@ -188,6 +188,21 @@ static void bad_patterns_are_refused(void **state)
     assert_int_equal(out.param_count, 16);
 }
 
+static void a_pattern_that_does_not_fit_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    struct wi_http_route_node few_nodes[3];
+    char refused[] = "/a/b/c/d";
+    wi_http_router_init(&router, routes, 2, few_nodes, 3);
+    assert_int_equal(add("GET", refused), WEIR_EOVERFLOW);
+    memset(refused, '?', sizeof(refused)); /* its text is the caller's again */
+    assert_int_equal(router.node_count, 1);
+    assert_int_equal(add("GET", "/a/b"), 0);
+    struct wi_http_match out;
+    assert_int_equal(match("GET", "/a/b", &out), 200);
+    assert_int_equal(match("GET", "/?/?", &out), 404);
+}
+
 static void a_full_router_says_so_and_still_matches(void **state)
 {
     (void)state;
@@ -211,6 +226,7 @@ int main(void)
         cmocka_unit_test_setup(other_paths_are_refused, setup),
         cmocka_unit_test_setup(parameters_are_found_by_name, setup),
         cmocka_unit_test_setup(bad_patterns_are_refused, setup),
+        cmocka_unit_test_setup(a_pattern_that_does_not_fit_leaves_nothing_behind, setup),
         cmocka_unit_test_setup(a_full_router_says_so_and_still_matches, setup),
     };
     return cmocka_run_group_tests_name("http/route", tests, NULL, NULL);

@@ -5,10 +5,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "base/atomic.h"
+#include "support/run.h"
 #include "weir/weir.h"
 
 enum {
@@ -91,11 +93,29 @@ static void it_needs_an_open_runtime(void **state)
     assert_int_equal(weir_listen(&listener, "127.0.0.1:0", 0), WEIR_ENOTOPEN);
 }
 
+static void close_twice(void)
+{
+    weir_listener *listener = NULL;
+    IGNORE(weir_open(NULL));
+    IGNORE(weir_listen(&listener, "127.0.0.1:0", 0));
+    weir_listener_close(listener);
+    weir_listener_close(listener);
+}
+
+static void a_listener_closed_twice_aborts(void **state)
+{
+    (void)state;
+    char text[512];
+    assert_int_equal(run_in_child(close_twice, text, sizeof(text)), 128 + 6);
+    assert_non_null(strstr(text, "listener.c"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepters_share_a_listener),
         cmocka_unit_test(it_needs_an_open_runtime),
+        cmocka_unit_test(a_listener_closed_twice_aborts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "net/stream.h"
+#include "support/run.h"
 #include "weir/weir.h"
 
 struct pair {
@@ -229,6 +230,24 @@ static void plain_threads_may_use_streams_too(void **state)
     assert_int_equal(weir_close(weir_in_ms(10000)), 0);
 }
 
+static void close_twice(void)
+{
+    struct pair pair;
+    IGNORE(weir_open(NULL));
+    dial_left(&pair);
+    weir_stream_close(pair.left);
+    weir_stream_abort(pair.left);
+}
+
+static void a_stream_closed_twice_aborts(void **state)
+{
+    (void)state;
+    char text[512];
+    assert_int_equal(run_in_child(close_twice, text, sizeof(text)), 128 + 6);
+    assert_non_null(strstr(text, "stream.c"));
+    assert_non_null(strstr(text, "references"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +255,7 @@ int main(void)
         cmocka_unit_test(deadlines_lose_no_byte),
         cmocka_unit_test(every_end_has_its_code),
         cmocka_unit_test(plain_threads_may_use_streams_too),
+        cmocka_unit_test(a_stream_closed_twice_aborts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char folder[] = "/tmp/weir-file-XXXXXX";
@@ -114,6 +115,31 @@ static void a_blocking_descriptor_becomes_nonblocking(void **state)
     assert_int_equal(wi_fd_nonblocking(fds[0]), WEIR_EBADF);
 }
 
+/* In a child, because the test itself needs its standard streams. */
+static int next_descriptor_without_standard_ones(void)
+{
+    const int pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        close(STDIN_FILENO);
+        close(STDERR_FILENO);
+        if (wi_file_hold_standard() != 0 || write(STDERR_FILENO, "lost", 4) != 4)
+            _exit(100);
+        _exit(wi_file_open("/dev/null", WI_FILE_READ));
+    }
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void closed_standard_streams_are_held_by_the_null_device(void **state)
+{
+    (void)state;
+    const int fd = next_descriptor_without_standard_ones();
+    assert_in_range(fd, 3, 99);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +149,7 @@ int main(void)
         cmocka_unit_test(removing_removes),
         cmocka_unit_test(a_pipe_carries_bytes_and_counts_as_two_descriptors),
         cmocka_unit_test(a_blocking_descriptor_becomes_nonblocking),
+        cmocka_unit_test(closed_standard_streams_are_held_by_the_null_device),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -70,8 +70,24 @@ static int long_text(weir_request *request, weir_reply *reply, void *user)
     return weir_reply_text(reply, 200, "%0*d", 100000, 7);
 }
 
+/* Begins, gathers, and gives up; with ?flush=1 after a part has gone out. */
+static int gives_up(weir_request *request, weir_reply *reply, void *user)
+{
+    (void)user;
+    int rc = weir_reply_begin(reply, 200, "x/y", -1);
+    if (rc == 0)
+        rc = weir_reply_write(reply, "piece", 5);
+    if (rc == 0 && weir_request_query_int(request, "flush", 0, NULL) != 0)
+        rc = weir_reply_flush(reply);
+    char byte;
+    if (rc == 0)
+        rc = weir_request_read(request, &byte, 1, WEIR_NO_DEADLINE);
+    return rc < 0 ? rc : WEIR_EIO;
+}
+
 static void routes(weir_server *server)
 {
+    assert_int_equal(weir_server_route(server, "POST", "/up", gives_up, NULL, NULL), 0);
     assert_int_equal(weir_server_route(server, "GET", "/bulk", bulk, NULL, NULL), 0);
     assert_int_equal(weir_server_route(server, "GET", "/fields", many_fields, NULL, NULL), 0);
     assert_int_equal(weir_server_route(server, "GET", "/misuse", misuse, NULL, NULL), 0);
@@ -127,6 +143,43 @@ static void a_client_that_leaves_ends_the_reply(void **state)
     assert_int_equal(serving_stats(serving).client_gone, before + 1);
 }
 
+static void a_stream_that_has_not_gone_out_is_taken_back(void **state)
+{
+    static const struct {
+        const char *text;
+        int status;
+    } cases[] = {
+        { "POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx", 500 },
+        { "POST /up HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400 },
+    };
+    struct client client;
+    struct answer answer = { 0 };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        client_open(&client, *state);
+        client_ask(&client, cases[i].text, &answer);
+        assert_int_equal(answer.status, cases[i].status);
+        assert_null(strstr(answer.body, "piece"));
+        assert_false(answer.chunked);
+        client_close(&client);
+    }
+    /* 100 Continue is no part of the reply. */
+    client_open(&client, *state);
+    client_send(&client, "POST /up HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+                         "Content-Length: 1\r\n\r\n");
+    assert_true(client_more(&client));
+    client_send(&client, "x");
+    client_answer(&client, &answer, false);
+    assert_int_equal(answer.status, 500);
+    client_close(&client);
+
+    client_open(&client, *state);
+    client_send(&client, "POST /up?flush=1 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx");
+    client_answer(&client, &answer, true);
+    assert_int_equal(answer.status, 200);
+    answer_free(&answer);
+    client_close(&client);
+}
+
 static void fields_are_bounded_and_checked(void **state)
 {
     struct client client;
@@ -149,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(large_bodies_arrive_whole),
         cmocka_unit_test(a_client_that_leaves_ends_the_reply),
+        cmocka_unit_test(a_stream_that_has_not_gone_out_is_taken_back),
         cmocka_unit_test(fields_are_bounded_and_checked),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

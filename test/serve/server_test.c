@@ -12,6 +12,9 @@
 #include "serve/server.h"
 #include "weir/weir.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 static int handler(weir_request *request, weir_reply *reply, void *user)
 {
     (void)request;
@@ -30,6 +33,20 @@ static int tear_down(void **state)
 {
     (void)state;
     return weir_close(weir_in_ms(10000));
+}
+
+static void of_few_descriptors_half_are_for_connections(void **state)
+{
+    (void)state;
+    struct rlimit limit;
+    weir_server *server = NULL;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const struct rlimit few = { .rlim_cur = 60, .rlim_max = limit.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    assert_int_equal(weir_server_create(&server, NULL), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(server->opts.connections_max, 30);
+    weir_server_destroy(server);
 }
 
 static void zeros_are_defaults_and_negatives_no_limit(void **state)
@@ -115,6 +132,11 @@ static void listeners_have_addresses(void **state)
     assert_int_equal(weir_server_address(server, 0, small, sizeof(small)), WEIR_EMSGSIZE);
     assert_int_equal(weir_server_listen(server, text), WEIR_EADDRINUSE);
     assert_int_equal(weir_server_adopt(server, -1), WEIR_EBADF);
+    int pipe_fds[2];
+    assert_int_equal(pipe(pipe_fds), 0);
+    assert_int_equal(weir_server_adopt(server, pipe_fds[0]), WEIR_EBADF);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
     weir_server_destroy(server);
     /* The port is free again. */
     assert_int_equal(weir_server_create(&server, NULL), 0);
@@ -151,6 +173,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(zeros_are_defaults_and_negatives_no_limit),
+        cmocka_unit_test(of_few_descriptors_half_are_for_connections),
         cmocka_unit_test(an_older_callers_options_are_shorter),
         cmocka_unit_test(routes_are_checked_copied_and_many),
         cmocka_unit_test(listeners_have_addresses),

@@ -174,7 +174,7 @@ static void workers_change_hands_and_nothing_is_lost(void **state)
         struct field field = { .seed = draw(&seed) };
         const struct weir_opts opts = { .scheduler = WEIR_SCHEDULER_TASKS,
                                         .workers = 1 + rounds % 3 };
-        struct weir_runtime_stats stats;
+        struct weir_runtime_stats stats = { .size = sizeof(stats) };
         int result = 1;
         runtime_open(&opts);
         CHECK_EQ(weir_run(one_field, &field, &result), 0);

@@ -75,7 +75,7 @@ static int hog_every_worker(void *arg)
 static int64_t run_and_count_relief(int workers, weir_task_fn *body, void *arg)
 {
     const struct weir_opts opts = { .scheduler = WEIR_SCHEDULER_TASKS, .workers = workers };
-    struct weir_runtime_stats stats;
+    struct weir_runtime_stats stats = { .size = sizeof(stats) };
     int result = 1;
     runtime_open(&opts);
     CHECK_EQ(weir_run(body, arg, &result), 0);
@@ -134,7 +134,7 @@ static int count_threads(void *arg)
 {
     struct field *field = arg;
     weir_scope *scope;
-    struct weir_runtime_stats stats;
+    struct weir_runtime_stats stats = { .size = sizeof(stats) };
     CHECK_EQ(weir_scope_open(&scope, NULL), 0);
     for (int i = 0; i < MANY; i++)
         CHECK_EQ(weir_go(hog, field), 0);
@@ -162,7 +162,7 @@ static void hogs_that_have_started_are_bounded_by_threads_max(void **state)
     (void)state;
     struct field field = { .in_kernel = true, .yields = 3 };
     const struct weir_opts opts = { .workers = 2, .threads_max = 8 };
-    struct weir_runtime_stats stats;
+    struct weir_runtime_stats stats = { .size = sizeof(stats) };
     runtime_open(&opts);
     weir_scope *scope;
     assert_int_equal(weir_scope_open(&scope, NULL), 0);

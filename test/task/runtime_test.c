@@ -236,7 +236,7 @@ static void nothing_is_left_behind(void **state)
 {
     (void)state;
     int ran = 0;
-    struct weir_runtime_stats stats;
+    struct weir_runtime_stats stats = { .size = sizeof(stats) };
     for (int i = 0; i < 3; i++) {
         const struct weir_opts opts = { .scheduler = (enum weir_scheduler)i };
         runtime_open(&opts);

@@ -147,6 +147,56 @@ static void two_joiners_of_one_task_abort_with_its_number(void **state)
     assert_non_null(strstr(text, "two callers join one task"));
 }
 
+/* The record of a task that runs on must not be given back under it. */
+static void release_twice(void)
+{
+    int slept = 0;
+    weir_task *task;
+    runtime_open(&loop_opts);
+    CHECK_EQ(weir_task_start(&task, sleep_for_a_while, &slept), 0);
+    weir_task_release(task);
+    weir_task_release(task);
+}
+
+static void join_again(void)
+{
+    weir_task *task;
+    runtime_open(&loop_opts);
+    CHECK_EQ(weir_task_start(&task, give_nothing, NULL), 0);
+    CHECK_EQ(weir_task_join(task, NULL, WEIR_NO_DEADLINE), 0);
+    IGNORE(weir_task_join(task, NULL, WEIR_NO_DEADLINE));
+}
+
+static void cancel_after_join(void)
+{
+    weir_task *task;
+    runtime_open(&loop_opts);
+    CHECK_EQ(weir_task_start(&task, give_nothing, NULL), 0);
+    CHECK_EQ(weir_task_join(task, NULL, WEIR_NO_DEADLINE), 0);
+    /* The record is that of a task without a handle now. */
+    CHECK_EQ(weir_go(give_nothing, NULL), 0);
+    weir_task_cancel(task, WEIR_ECANCELED);
+}
+
+static void a_handle_that_was_given_back_aborts_its_user(void **state)
+{
+    (void)state;
+    static const struct {
+        void (*misuse)(void);
+        const char *call;
+    } cases[] = {
+        { release_twice, "weir_task_release" },
+        { join_again, "weir_task_join" },
+        { cancel_after_join, "weir_task_cancel" },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[512];
+        assert_int_equal(run_in_child(cases[i].misuse, text, sizeof(text)), 128 + 6);
+        assert_non_null(strstr(text, cases[i].call));
+        assert_non_null(strstr(text, "the handle was given back before"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +205,7 @@ int main(void)
         cmocka_unit_test(late_wakes_change_nothing),
         cmocka_unit_test(records_travel_between_workers_and_threads),
         cmocka_unit_test(two_joiners_of_one_task_abort_with_its_number),
+        cmocka_unit_test(a_handle_that_was_given_back_aborts_its_user),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

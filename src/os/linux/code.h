@@ -17,6 +17,8 @@ static inline int wi_os_code_of(int error)
     case ETIMEDOUT:
     case EHOSTDOWN:
         return WEIR_EHOSTUNREACH;
+    case ENOTSOCK:
+        return WEIR_EBADF;
     case ENOSYS:
     case EAFNOSUPPORT:
     case EPROTONOSUPPORT:

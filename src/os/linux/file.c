@@ -92,6 +92,20 @@ int wi_pipe_open(int fds[2], bool nonblocking)
     return pipe2(fds, O_CLOEXEC | (nonblocking ? O_NONBLOCK : 0)) == 0 ? 0 : wi_os_code();
 }
 
+/* Children inherit the standard three, so these are not close-on-exec. */
+int wi_file_hold_standard(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0)
+            continue;
+        const int held = open("/dev/null", O_RDWR);
+        if (held < 0)
+            return wi_os_code();
+        wi_bug_unless_cmp(held, ==, fd); /* the lowest free number */
+    }
+    return 0;
+}
+
 int wi_file_remove(const char *path)
 {
     return unlink(path) == 0 ? 0 : wi_os_code();
