@@ -472,7 +472,7 @@ static int status_of(const struct weir_request *request, int code)
         return request->body_error < WEIR_EEOF ? wi_http_verdict_status(request->body_error) : 400;
     if (code == WEIR_ETIMEDOUT)
         return 408;
-    return 500;
+    return code == WEIR_EEOF ? 400 : 500; /* the client ended in the middle of its body */
 }
 
 /* Answers in the handler's place; fields that it may have set are left out. */

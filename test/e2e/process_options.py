@@ -38,7 +38,7 @@ def wrong_options_end_with_status_2(model):
     for options, words in (
             (["--model=lop"], ["--model=lop", "did you mean loop?"]),
             (["--modle=loop"], ["--modle", "did you mean --model?"]),
-            (["--cores=many"], ["--cores=many", "1 to 1024"]),
+            (["--cores=many"], ["--cores=many", "1 to 256"]),
             (["--processes", "0"], ["--processes=0", "1 to 256"]),
             (["--max-waiting=soon"], ["--max-waiting=soon", "200,500ms"]),
             (["--listen=127.0.0.1"], ["--listen=127.0.0.1"]),

@@ -162,6 +162,13 @@ static void a_stream_that_has_not_gone_out_is_taken_back(void **state)
         assert_false(answer.chunked);
         client_close(&client);
     }
+    client_open(&client, *state);
+    client_send(&client, "POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n");
+    assert_int_equal(shutdown(client.fd, SHUT_WR), 0);
+    client_answer(&client, &answer, false);
+    assert_int_equal(answer.status, 400);
+    client_close(&client);
+
     /* 100 Continue is no part of the reply. */
     client_open(&client, *state);
     client_send(&client, "POST /up HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
