@@ -8,10 +8,9 @@
 
 #include "weir/err.h"
 
-/* Three functions with the contracts of malloc, realloc and free; called from any thread. */
+/* Two functions with the contracts of malloc and free; called from any thread. */
 struct weir_allocator {
     void *(*allocate)(void *user, size_t bytes);
-    void *(*reallocate)(void *user, void *memory, size_t bytes);
     void (*release)(void *user, void *memory);
     void *user;
 };

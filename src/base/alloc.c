@@ -17,7 +17,7 @@ static wi_atomic_u32 used;
 int weir_allocator_set(const struct weir_allocator *allocator)
 {
     wi_bug_unless(allocator != NULL);
-    if (allocator->allocate == NULL || allocator->reallocate == NULL || allocator->release == NULL)
+    if (allocator->allocate == NULL || allocator->release == NULL)
         return WEIR_EINVAL;
     if (wi_load_relaxed(&used) != 0)
         return WEIR_EALREADY;
@@ -41,14 +41,6 @@ void *wi_alloc_zeroed(size_t count, size_t bytes)
     if (memory != NULL)
         memset(memory, 0, total);
     return memory;
-}
-
-void *wi_realloc(void *memory, size_t bytes)
-{
-    if (memory == NULL)
-        return wi_alloc(bytes);
-    return hook.reallocate != NULL ? hook.reallocate(hook.user, memory, bytes)
-                                   : realloc(memory, bytes);
 }
 
 void wi_free(void *memory)

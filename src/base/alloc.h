@@ -13,8 +13,6 @@ void *wi_alloc(size_t bytes);
 /* `count` times `bytes` of zeroes, or NULL; also when the product overflows. */
 void *wi_alloc_zeroed(size_t count, size_t bytes);
 
-void *wi_realloc(void *memory, size_t bytes);
-
 /* NULL is fine. */
 void wi_free(void *memory);
 

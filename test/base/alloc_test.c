@@ -27,12 +27,6 @@ static void *count_allocate(void *user, size_t bytes)
     return malloc(bytes);
 }
 
-static void *count_reallocate(void *user, void *memory, size_t bytes)
-{
-    (void)user;
-    return realloc(memory, bytes);
-}
-
 static void count_release(void *user, void *memory)
 {
     ((struct counts *)user)->released++;
@@ -54,8 +48,7 @@ static int in_child(int (*body)(void))
 static int channel_through_the_hook(void)
 {
     struct counts counts = { 0 };
-    const struct weir_allocator allocator = { count_allocate, count_reallocate, count_release,
-                                              &counts };
+    const struct weir_allocator allocator = { count_allocate, count_release, &counts };
     weir_chan *ch;
     if (weir_allocator_set(&allocator) != 0 || weir_chan_create(&ch, NULL) != 0)
         return 1;
@@ -71,8 +64,7 @@ static void a_set_allocator_serves_the_library(void **state)
 
 static int set_after_use(void)
 {
-    const struct weir_allocator allocator = { count_allocate, count_reallocate, count_release,
-                                              NULL };
+    const struct weir_allocator allocator = { count_allocate, count_release, NULL };
     wi_free(wi_alloc(1));
     return weir_allocator_set(&allocator) == WEIR_EALREADY ? 0 : 1;
 }
@@ -86,7 +78,7 @@ static void an_allocator_that_comes_late_is_refused(void **state)
 static void an_incomplete_allocator_is_refused(void **state)
 {
     (void)state;
-    const struct weir_allocator allocator = { count_allocate, NULL, count_release, NULL };
+    const struct weir_allocator allocator = { count_allocate, NULL, NULL };
     assert_int_equal(weir_allocator_set(&allocator), WEIR_EINVAL);
 }
 
