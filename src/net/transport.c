@@ -85,6 +85,11 @@ int64_t wi_transport_write_slices(int fd, const struct wi_slice *slices, int cou
     return wi_socket_write_slices(fd, slices, count, more);
 }
 
+int64_t wi_transport_unsent(int fd)
+{
+    return wi_socket_unsent(fd);
+}
+
 int wi_transport_finish(int fd)
 {
     return wi_socket_finish(fd);

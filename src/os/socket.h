@@ -66,6 +66,9 @@ enum {
 WEIR_CHECK int64_t wi_socket_write_slices(int fd, const struct wi_slice *slices, int count,
                                           bool more);
 
+/* Bytes written that the peer has not acknowledged (a Unix peer: not read) yet, or a code. */
+WEIR_CHECK int64_t wi_socket_unsent(int fd);
+
 /* Closes the sending side: the peer reads the end of the stream. */
 int wi_socket_finish(int fd);
 

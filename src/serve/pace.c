@@ -10,16 +10,12 @@ weir_time wi_pace_receive_deadline(const struct wi_pace *pace, int64_t rate, wei
     return wi_after(now, left > 0 ? left : 0);
 }
 
-weir_time wi_pace_send_deadline(const struct wi_pace *pace, int64_t rate, weir_time now)
+bool wi_pace_takes_enough(int64_t before, int64_t after, int64_t rate)
 {
-    if (rate <= 0)
-        return WEIR_NO_DEADLINE;
-    const int64_t seconds = pace->bytes / rate;
-    if (seconds > INT64_MAX / 2 / WEIR_NS_PER_S)
-        return WEIR_NO_DEADLINE;
-    const int64_t bought = seconds * WEIR_NS_PER_S + WI_PACE_GRACE_NS;
-    const int64_t left = bought - pace->waited_ns;
-    return wi_after(now, left > 0 ? left : 0);
+    if (rate <= 0 || before < 0 || after < 0)
+        return true;
+    /* Divided, because rate * GRACE need not fit. */
+    return (before - after) / (WI_PACE_GRACE_NS / WEIR_NS_PER_S) >= rate;
 }
 
 void wi_pace_waited(struct wi_pace *pace, int64_t ns)
@@ -33,9 +29,4 @@ void wi_pace_received(struct wi_pace *pace, int64_t rate, int64_t bytes)
     pace->bytes += bytes;
     if (rate > 0 && pace->bytes / rate >= WI_PACE_GRACE_NS / WEIR_NS_PER_S)
         *pace = (struct wi_pace){ 0 };
-}
-
-void wi_pace_sent(struct wi_pace *pace, int64_t bytes)
-{
-    pace->bytes += bytes;
 }

@@ -68,16 +68,18 @@ static int fail(struct weir_reply *reply, int code)
 
 static int wait_for_room(struct weir_reply *reply)
 {
-    struct weir_request *request = reply->request;
-    const weir_time began = weir_now();
-    const weir_time slow =
-        wi_pace_send_deadline(&reply->pace, request->server->opts.send_rate_min, began);
-    const int rc = wi_io_wait(&request->conn->io, WI_POLL_WRITE, slow);
-    if (rc < 0)
-        return rc;
-    /* Room has come, so the client takes bytes: its patience begins anew. */
-    reply->pace = (struct wi_pace){ 0 };
-    return 0;
+    struct wi_io *io = &reply->request->conn->io;
+    const int64_t rate = reply->request->server->opts.send_rate_min;
+    for (;;) {
+        const int64_t before = wi_transport_unsent(io->watch.fd);
+        const weir_time look = rate > 0 ? weir_in_ns(WI_PACE_GRACE_NS) : WEIR_NO_DEADLINE;
+        const int rc = wi_io_wait(io, WI_POLL_WRITE, look);
+        if (rc >= 0)
+            return 0;
+        if (rc != WEIR_ETIMEDOUT ||
+            !wi_pace_takes_enough(before, wi_transport_unsent(io->watch.fd), rate))
+            return rc;
+    }
 }
 
 /* Takes `done` bytes off the front of the slices; the index of the first that is left. */
@@ -109,7 +111,6 @@ int wi_reply_send(struct weir_reply *reply, const struct wi_slice *slices, int c
         if (put >= 0) {
             bytes -= (size_t)put;
             reply->bytes_out += put;
-            wi_pace_sent(&reply->pace, put);
             first += advance(left + first, count - first, (size_t)put);
             continue;
         }

@@ -49,7 +49,6 @@ struct weir_reply {
     uint32_t run_at; /* where the chunk's size goes in `gather` */
     uint32_t streak; /* writes since the last yield */
     int64_t bytes_out;
-    struct wi_pace pace;
 };
 
 struct weir_request {

@@ -18,6 +18,7 @@ struct house {
     weir_server *server;
     char address[64];
     uint64_t random;
+    int flood_result; /* 1 before it ended */
 };
 
 /* -- handlers ---------------------------------------------------------------------------------- */
@@ -50,6 +51,19 @@ static int echo(weir_request *request, weir_reply *reply, void *user)
     return rc;
 }
 
+/* Streams a megabyte; what came of it is left in *user. */
+static int flood(weir_request *request, weir_reply *reply, void *user)
+{
+    (void)request;
+    char bytes[4096];
+    memset(bytes, 'w', sizeof(bytes));
+    int rc = weir_reply_begin(reply, 200, "text/plain", 256 * (int64_t)sizeof(bytes));
+    for (int i = 0; rc == 0 && i < 256; i++)
+        rc = weir_reply_write(reply, bytes, sizeof(bytes));
+    *(int *)user = rc;
+    return rc;
+}
+
 static void house_open(struct house *house, uint64_t random, const struct weir_server_opts *opts)
 {
     house->random = random;
@@ -57,6 +71,12 @@ static void house_open(struct house *house, uint64_t random, const struct weir_s
     CHECK_EQ(weir_server_route(house->server, "GET", "/hello/:name", say_hello, NULL, NULL), 0);
     CHECK_EQ(weir_server_route(house->server, "GET", "/wait", wait_as_told, NULL, NULL), 0);
     CHECK_EQ(weir_server_route(house->server, "POST", "/echo", echo, NULL, NULL), 0);
+    house->flood_result = 1;
+    const struct weir_route_opts patient = { .size = sizeof(patient),
+                                             .deadline_ns = 3600 * WEIR_NS_PER_S };
+    CHECK_EQ(
+        weir_server_route(house->server, "GET", "/flood", flood, &house->flood_result, &patient),
+        0);
     CHECK_EQ(weir_server_listen(house->server, "127.0.0.1:0"), 0);
     CHECK_EQ(weir_server_address(house->server, 0, house->address, sizeof(house->address)), 0);
     CHECK_EQ(weir_server_start(house->server), 0);
@@ -349,6 +369,52 @@ static int stop_in_the_body(void *arg)
     return 0;
 }
 
+/* Waits for the end of the flood; how long it took. */
+static int64_t await_flood(const struct house *house)
+{
+    const weir_time start = weir_now();
+    while (house->flood_result == 1)
+        CHECK_EQ(weir_sleep(weir_in_ms(100)), 0);
+    return weir_now() - start;
+}
+
+static int read_nothing(void *arg)
+{
+    struct house house;
+    struct client client;
+    house_open(&house, *(uint64_t *)arg, NULL);
+    client_open(&client, &house);
+    client_send(&client, "GET /flood HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK(await_flood(&house) <= 5 * WEIR_NS_PER_S + SLACK_NS);
+    CHECK_EQ(house.flood_result, WEIR_ETIMEDOUT);
+    client_close(&client);
+    house_close(&house);
+    return 0;
+}
+
+static int read_slowly(void *arg)
+{
+    struct house house;
+    struct client client;
+    house_open(&house, *(uint64_t *)arg, NULL);
+    client_open(&client, &house);
+    client_send(&client, "GET /flood HTTP/1.1\r\nHost: x\r\n\r\n");
+    /* 4 KiB a second: four times what a reader must take. */
+    int64_t sum = 0;
+    int got = 1;
+    while (sum < 256 * 4096 && got > 0) {
+        got = weir_read(client.stream, client.data, 2048, WEIR_NO_DEADLINE);
+        sum += got > 0 ? got : 0;
+        CHECK_EQ(weir_sleep(weir_in_ms(got / 4)), 0);
+    }
+    CHECK(sum >= 256 * 4096);
+    (void)await_flood(&house);
+    CHECK_EQ(house.flood_result, 0);
+    client_close(&client);
+    house_close(&house);
+    return 0;
+}
+
 static void a_head_that_never_ends_gives_408_in_time(void **state)
 {
     (void)state;
@@ -384,6 +450,18 @@ static void an_upload_that_stops_is_cut(void **state)
 {
     (void)state;
     world_each_seed(world_rough, stop_in_the_body);
+}
+
+static void a_download_that_nobody_reads_is_cut(void **state)
+{
+    (void)state;
+    world_each_seed(world_rough, read_nothing);
+}
+
+static void a_slow_reader_gets_everything(void **state)
+{
+    (void)state;
+    world_each_seed(world_calm, read_slowly);
 }
 
 /* -- overload ---------------------------------------------------------------------------------- */
@@ -452,6 +530,8 @@ int main(void)
         cmocka_unit_test(a_connection_that_is_used_stays_for_an_hour),
         cmocka_unit_test(a_handler_that_overruns_its_deadline_is_answered_for),
         cmocka_unit_test(an_upload_that_stops_is_cut),
+        cmocka_unit_test(a_download_that_nobody_reads_is_cut),
+        cmocka_unit_test(a_slow_reader_gets_everything),
         cmocka_unit_test(what_is_too_much_is_answered_503),
     };
     return cmocka_run_group_tests_name("sim/serve", tests, NULL, NULL);

@@ -256,7 +256,8 @@ static int wake_in_a_long_slice(void *arg)
         waits = !wi_list_empty(&ch->receivers);
         wi_unlock(&ch->lock);
     }
-    while (wi_load_seq_cst(&wi_rt.idle_count) != 1 || wi_load_seq_cst(&wi_rt.searching) != 0) {
+    /* Both workers sleep if the monitor took this one from a task that it found too long. */
+    while (wi_load_seq_cst(&wi_rt.idle_count) == 0 || wi_load_seq_cst(&wi_rt.searching) != 0) {
     }
     struct wi_worker *worker = wi_worker_enter();
     if (worker != NULL)

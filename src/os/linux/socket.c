@@ -14,10 +14,12 @@
 #include "os/socket.h"
 
 #include <linux/filter.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -239,6 +241,12 @@ int64_t wi_socket_write_slices(int fd, const struct wi_slice *slices, int count,
         put = sendmsg(fd, &message, flags);
     } while (put < 0 && errno == EINTR);
     return put >= 0 ? put : wi_os_code();
+}
+
+int64_t wi_socket_unsent(int fd)
+{
+    int bytes = 0;
+    return ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : wi_os_code();
 }
 
 int wi_socket_finish(int fd)

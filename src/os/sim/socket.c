@@ -673,6 +673,15 @@ int64_t wi_socket_write_slices(int fd, const struct wi_slice *slices, int count,
     return wi_sim_note(WI_SIM_WRITE, fd, write_slices(stream_at(fd), slices, count));
 }
 
+int64_t wi_socket_unsent(int fd)
+{
+    struct stream *stream = stream_at(fd);
+    if (stream == NULL)
+        return WEIR_EBADF;
+    const struct stream *peer = stream_by_key(stream->peer);
+    return peer != NULL ? (int64_t)peer->stored : 0;
+}
+
 /* Ending */
 
 int wi_socket_finish(int fd)
