@@ -197,8 +197,24 @@ static int report(const struct command *c, const struct tally *tally)
     return tally->ok + tally->shed + tally->other + tally->late > 0 ? 0 : 1;
 }
 
+/* Before the run, because after it the result would be lost. */
+static bool json_is_writable(const struct command *c)
+{
+    if (c->json == NULL || strcmp(c->json, "-") == 0)
+        return true;
+    FILE *file = fopen(c->json, "a");
+    if (file == NULL) {
+        fprintf(stderr, "weir load: cannot write '%s'\n", c->json);
+        return false;
+    }
+    (void)fclose(file);
+    return true;
+}
+
 static int load(const struct command *c, struct tally *tally)
 {
+    if (!json_is_writable(c))
+        return 1;
     int rc = weir_open(&(struct weir_opts){
         .size = sizeof(struct weir_opts),
         .scheduler = WEIR_SCHEDULER_LOOP,

@@ -10,7 +10,8 @@
  * OS thread may call any weir function; it then blocks that thread.
  *
  * The library never forks, exits, prints, reads the environment or changes a signal disposition
- * by itself.  In a forked child without exec every call refuses with WEIR_EFORKED. */
+ * by itself.  In a forked child without exec whatever needs the runtime refuses with WEIR_EFORKED;
+ * what needs none (clocks, channels and locks between threads) goes on to work. */
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -34,7 +34,6 @@ typedef int weir_handler(weir_request *request, weir_reply *reply, void *user);
  * most 64 MiB in all; beyond that they are answered 503. */
 struct weir_server_opts {
     size_t size;                /* sizeof(struct weir_server_opts); 0 counts as that */
-    const char *name;           /* for the log ["weir"] */
     int64_t running_max;        /* requests that run at once [loop, tasks 10,000; threads 256] */
     int64_t waiting_max;        /* requests that wait to run [1,024]; negative: none may */
     int64_t waiting_age_max_ns; /* how long one may wait before 503 [1 s] */

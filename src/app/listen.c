@@ -78,7 +78,7 @@ static void unlink_one(struct wi_listener *listener)
     static const char prefix[] = "unix:";
     if (!listener->path_ours)
         return;
-    (void)wi_file_remove(listener->text + strlen(prefix));
+    (void)wi_file_remove_socket(listener->text + strlen(prefix));
     listener->path_ours = false;
 }
 

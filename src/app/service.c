@@ -158,8 +158,6 @@ struct weir_server_opts wi_service_server_opts(const struct wi_service_opts *opt
     const struct wi_options *options = opts->options;
     struct weir_server_opts server = opts->spec->server;
     server.size = sizeof(server);
-    if (server.name == NULL)
-        server.name = opts->spec->name;
     if (opts->plan->running_max > 0)
         server.running_max = opts->plan->running_max;
     if (options->waiting_max > 0)

@@ -57,7 +57,7 @@ void wi_transport_unlink(int fd)
     wi_addr_format(&addr, text, sizeof(text));
     static const char prefix[] = "unix:";
     if (strncmp(text, prefix, sizeof(prefix) - 1) == 0)
-        (void)wi_file_remove(text + sizeof(prefix) - 1);
+        (void)wi_file_remove_socket(text + sizeof(prefix) - 1);
 }
 
 void wi_transport_peer(const struct wi_addr *peer, char *text, size_t bytes)

@@ -30,6 +30,9 @@ WEIR_CHECK int wi_pipe_open(int fds[2], bool nonblocking);
 
 int wi_file_remove(const char *path);
 
+/* Removes the file if it is a socket: 0, WEIR_EPERM if it is something else, or a code. */
+int wi_file_remove_socket(const char *path);
+
 /* Puts the null device in the place of standard input, output and error where they are closed:
  * else the next descriptors would get their numbers, and what is printed would go there.
  * Call: before any other descriptor is opened. */

@@ -150,16 +150,16 @@ static void say_shortage(struct weir_server *server, int code)
 {
     wi_count(server, WI_COUNT_ACCEPT_FAILURES, 1);
     wi_log_limited(&server->accept_log, weir_now(), WI_LOG_WARN,
-                   "%s: cannot accept: %s (%s); trying again", server->opts.name,
-                   weir_err_name(code), weir_err_text(code));
+                   "cannot accept: %s (%s); trying again", weir_err_name(code),
+                   weir_err_text(code));
 }
 
 /* Somebody knocks and must wait, perhaps for long: idle connections count as well. */
 static void say_full(struct weir_server *server)
 {
     wi_log_limited(&server->accept_log, weir_now(), WI_LOG_WARN,
-                   "%s: %" PRId64 " connections are open, as many as may be; others wait",
-                   server->opts.name, server->opts.connections_max);
+                   "%" PRId64 " connections are open, as many as may be; others wait",
+                   server->opts.connections_max);
 }
 
 /* Takes one connection: 0, WEIR_EAGAIN none waits, or a shortage. */

@@ -49,8 +49,8 @@ static void log_failure(const struct weir_request *request, int code)
 {
     struct weir_server *server = request->server;
     wi_count(server, WI_COUNT_HANDLER_ERRORS, 1);
-    wi_log(WI_LOG_WARN, "%s: %s %s: %s (%s)", server->opts.name, weir_request_method(request),
-           request->route->pattern, weir_err_name(code), weir_err_text(code));
+    wi_log(WI_LOG_WARN, "%s %s: %s (%s)", weir_request_method(request), request->route->pattern,
+           weir_err_name(code), weir_err_text(code));
 }
 
 /* Counts a request that is over with a few relaxed additions to one row. */

@@ -116,8 +116,6 @@ static int64_t connections_default(void)
 static void fill_opts(struct weir_server_opts *opts)
 {
     const bool threads = weir_scheduler_kind() == WEIR_SCHEDULER_THREADS;
-    if (opts->name == NULL)
-        opts->name = "weir";
     fill(&opts->running_max, threads ? RUNNING_THREADS_DEFAULT : RUNNING_DEFAULT, INT64_MAX);
     fill(&opts->waiting_max, WAITING_DEFAULT, 0);
     fill(&opts->waiting_age_max_ns, WEIR_NS_PER_S, -1);

@@ -32,7 +32,6 @@ static void options_override_what_the_app_sets(void **state)
     const struct wi_options nothing = { 0 };
     struct weir_server_opts opts = opts_of(&spec, &nothing, 0);
     assert_int_equal(opts.size, sizeof(opts));
-    assert_string_equal(opts.name, "t");
     assert_int_equal(opts.running_max, 5);
     assert_int_equal(opts.waiting_max, 6);
     assert_int_equal(opts.waiting_age_max_ns, 7);

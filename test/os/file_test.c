@@ -78,6 +78,7 @@ static void removing_removes(void **state)
     (void)state;
     char text[8];
     write_file(WI_FILE_REPLACE, "x");
+    assert_int_equal(wi_file_remove_socket(path), WEIR_EPERM); /* it is a plain file */
     assert_int_equal(wi_file_remove(path), 0);
     assert_int_equal(wi_file_read_all(path, text, sizeof(text)), WEIR_ENOENT);
 }

@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -109,6 +110,14 @@ int wi_file_hold_standard(void)
 int wi_file_remove(const char *path)
 {
     return unlink(path) == 0 ? 0 : wi_os_code();
+}
+
+int wi_file_remove_socket(const char *path)
+{
+    struct stat status;
+    if (lstat(path, &status) != 0)
+        return wi_os_code();
+    return S_ISSOCK(status.st_mode) ? wi_file_remove(path) : WEIR_EPERM;
 }
 
 int wi_file_open_count(void)
