@@ -130,6 +130,8 @@ static int read_decoded(struct weir_request *request, void *data, size_t bytes)
         struct wi_http_piece piece = { .data = NULL, .len = 0 };
         const int said = wi_http_body_decode(&request->body, request->in, most, &used, &piece);
         if (said < 0) {
+            if (request->body_error == 0)
+                wi_count(request->server, WI_COUNT_BAD_REQUESTS, 1);
             request->body_error = said;
             return code_of(said);
         }

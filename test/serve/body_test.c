@@ -114,6 +114,25 @@ static void every_byte_arrives_in_both_framings(void **state)
     client_close(&client);
 }
 
+static void a_body_with_bad_chunks_is_answered_400_and_counted_once(void **state)
+{
+    struct serving *serving = *state;
+    struct client client;
+    struct answer answer = { 0 };
+    struct weir_server_stats before = { .size = sizeof(before) };
+    weir_server_stats_read(serving->server, &before);
+    client_open(&client, serving);
+    client_send(&client, "POST /sum HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                         "xyz\r\n");
+    client_answer(&client, &answer, false);
+    assert_int_equal(answer.status, 400);
+    struct weir_server_stats after = { .size = sizeof(after) };
+    weir_server_stats_read(serving->server, &after);
+    assert_int_equal(after.bad_requests - before.bad_requests, 1);
+    answer_free(&answer);
+    client_close(&client);
+}
+
 static void a_handlers_deadline_loses_no_byte(void **state)
 {
     struct client client;
@@ -169,6 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_byte_arrives_in_both_framings),
+        cmocka_unit_test(a_body_with_bad_chunks_is_answered_400_and_counted_once),
         cmocka_unit_test(a_handlers_deadline_loses_no_byte),
         cmocka_unit_test(a_client_that_leaves_is_told_to_the_handler),
         cmocka_unit_test(a_slow_reader_holds_the_client_back),
