@@ -9,8 +9,13 @@
  * returned counts as free before anybody hears of the task's end, so who has joined a task may
  * start another in its place: it joins the line if fewer are there than threads on their way to it.
  *
- * Threads: everything is guarded by pool.lock but each vehicle's wake word.  A vehicle is handed a
- * task by its `task` field and the wake word (release), which it reads (acquire). */
+ * Threads: pool.lock guards everything but `freeing` and each vehicle's wake word.  A vehicle is
+ * handed a task by its `task` field and the wake word (release), which it reads (acquire).
+ *   vehicle: a: its task has returned: freeing + 1, without the lock;
+ *            b: under the lock freeing - 1, and takes the first of the line.  Between a and b it
+ *               never waits for a task.
+ *   submit:  c: under the lock, where fewer stand in line than `freeing` says: joins the line.
+ * A task that joins by c finds a vehicle that has not come to b, which will take it. */
 #include <stddef.h>
 #include <string.h>
 
