@@ -6,14 +6,24 @@
 add_custom_target(programs)
 add_dependencies(programs weir weir_shared)
 
-file(GLOB tool_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cmd/weir/*.c)
-if(tool_sources)
+# A command of several files has a folder of its own.
+file(GLOB tool_sources CONFIGURE_DEPENDS
+  ${PROJECT_SOURCE_DIR}/cmd/weir/*.c ${PROJECT_SOURCE_DIR}/cmd/weir/*/*.c)
+if(tool_sources AND WEIR_TOOL)
+  find_path(WEIR_JANSSON_INCLUDE jansson.h)
+  find_library(WEIR_JANSSON_LIBRARY jansson)
+  if(NOT WEIR_JANSSON_INCLUDE OR NOT WEIR_JANSSON_LIBRARY)
+    message(FATAL_ERROR "weir's tool reads and writes JSON with jansson: install libjansson-dev "
+      "(tool/deps does), or build the library alone with -DWEIR_TOOL=OFF")
+  endif()
   add_executable(weir_tool ${tool_sources})
   set_target_properties(weir_tool PROPERTIES
     OUTPUT_NAME weir RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
   # base and http are plain functions of the static library, hidden from everybody else.
-  target_include_directories(weir_tool PRIVATE ${PROJECT_SOURCE_DIR}/src)
-  target_link_libraries(weir_tool PRIVATE weir m)
+  target_include_directories(weir_tool PRIVATE
+    ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/cmd/weir)
+  target_include_directories(weir_tool SYSTEM PRIVATE ${WEIR_JANSSON_INCLUDE})
+  target_link_libraries(weir_tool PRIVATE weir m ${WEIR_JANSSON_LIBRARY})
   add_dependencies(programs weir_tool)
   install(TARGETS weir_tool RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef WEIR_TOOL_DRIVE_H
-#define WEIR_TOOL_DRIVE_H
+#ifndef WEIR_TOOL_DRIVE_DRIVE_H
+#define WEIR_TOOL_DRIVE_DRIVE_H
 
 /* Driving a target and counting what comes of it: the engine of `weir load`.
  *
@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/hist.h"
-#include "exchange.h"
+#include "drive/exchange.h"
 
 enum arrivals {
     ARRIVALS_POISSON,

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "commands.h"
-#include "drive.h"
+#include "drive/drive.h"
 #include "options.h"
-#include "report.h"
+#include "drive/report.h"
 #include "system.h"
 #include "weir/runtime.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef WEIR_TOOL_REPORT_H
-#define WEIR_TOOL_REPORT_H
+#ifndef WEIR_TOOL_DRIVE_REPORT_H
+#define WEIR_TOOL_DRIVE_REPORT_H
 
 /* What `weir load` says in the end, for people and for programs.
  *
@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "drive.h"
+#include "drive/drive.h"
 
 /* The account on one screen. */
 void report_text(FILE *out, const char *url, const struct plan *plan, const struct tally *tally);

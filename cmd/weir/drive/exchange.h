@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef WEIR_TOOL_EXCHANGE_H
-#define WEIR_TOOL_EXCHANGE_H
+#ifndef WEIR_TOOL_DRIVE_EXCHANGE_H
+#define WEIR_TOOL_DRIVE_EXCHANGE_H
 
 /* One request and its answer over a stream that is already connected.
  *

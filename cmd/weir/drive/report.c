@@ -8,7 +8,7 @@
  *
  * Threads: one. */
 
-#include "report.h"
+#include "drive/report.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -16,7 +16,7 @@
  *
  * Threads: see drive.h. */
 
-#include "drive.h"
+#include "drive/drive.h"
 
 #include <inttypes.h>
 #include <math.h>

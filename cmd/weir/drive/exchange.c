@@ -7,7 +7,7 @@
  *
  * Threads: see exchange.h.  The writing task ends before exchange() returns. */
 
-#include "exchange.h"
+#include "drive/exchange.h"
 
 #include <inttypes.h>
 #include <stdio.h>
