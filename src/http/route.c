@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A tree of segments in an array.
+/* A tree of segments in an array.  Literal children are found through one hash table of all of
+ * them, so that a thousand routes below one node cost no more than one; its buckets begin in the
+ * nodes' own slots.
  *
  * Matching walks down segment by segment and tries the kinds of children in order; it returns
  * upwards only when a deeper segment does not fit.  A node stands at one depth, so it is visited
@@ -33,7 +35,7 @@ void wi_http_router_init(struct wi_http_router *router, struct wi_http_route *ro
         .node_cap = node_cap,
         .node_count = 1,
     };
-    nodes[0] = (struct wi_http_route_node){ 0 };
+    memset(nodes, 0, node_cap * sizeof nodes[0]);
 }
 
 /* The end of the segment that begins at pos. */
@@ -69,13 +71,57 @@ static int pattern_check(const char *pattern, size_t len)
     return params <= WI_HTTP_PARAMS_MAX ? params : WEIR_EINVAL;
 }
 
+/* The byte at pos as it stands unescaped in a pattern, and in *step what it takes of the path; -1
+ * for a broken escape. */
+static int decoded(const char *segment, size_t len, size_t pos, size_t *step)
+{
+    *step = 1;
+    if (segment[pos] != '%')
+        return (unsigned char)segment[pos];
+    *step = 3;
+    char byte;
+    if (len - pos < 3 || wi_http_percent_decode(segment + pos, 3, false, &byte, 1) != 1)
+        return -1;
+    return (unsigned char)byte;
+}
+
+/* FNV-1a over the unescaped segment, scaled to a slot.  The patterns are the program's own, so
+ * nobody outside can choose what collides in the table. */
+static uint16_t slot_of(const struct wi_http_router *router, uint16_t parent, const char *segment,
+                        size_t len)
+{
+    uint32_t hash = 2166136261u ^ parent;
+    size_t step;
+    for (size_t pos = 0; pos < len; pos += step)
+        hash = (hash ^ (uint32_t)decoded(segment, len, pos, &step)) * 16777619u;
+    return (uint16_t)(((uint64_t)hash * router->node_cap) >> 32);
+}
+
+/* Whether the segment of a path, unescaped, is the node's text. */
+static bool segment_is(const char *segment, size_t len, const struct wi_http_route_node *node)
+{
+    if (len == node->text_len && memcmp(segment, node->text, len) == 0)
+        return true;
+    size_t at = 0;
+    size_t step;
+    for (size_t pos = 0; pos < len; pos += step, at++) {
+        const int byte = decoded(segment, len, pos, &step);
+        if (byte < 0 || at == node->text_len || byte != (unsigned char)node->text[at])
+            return false;
+    }
+    return at == node->text_len;
+}
+
+/* The literal child for a segment of a path or a pattern (which has no escapes), 0 if none. */
 static uint16_t literal_find(const struct wi_http_router *router, uint16_t parent,
                              const char *segment, size_t len)
 {
-    uint16_t child = router->nodes[parent].literal;
+    if (!router->nodes[parent].has_literals)
+        return 0;
+    uint16_t child = router->nodes[slot_of(router, parent, segment, len)].bucket;
     while (child != 0) {
         const struct wi_http_route_node *node = &router->nodes[child];
-        if (node->text_len == len && memcmp(node->text, segment, len) == 0)
+        if (node->parent == parent && segment_is(segment, len, node))
             break;
         child = node->next;
     }
@@ -102,10 +148,14 @@ static uint16_t child_make(struct wi_http_router *router, uint16_t parent, const
     wi_bug_unless_cmp(router->node_count, <, router->node_cap);
 
     const uint16_t made = router->node_count++;
-    router->nodes[made] = (struct wi_http_route_node){ .text = segment, .text_len = (uint16_t)len };
+    struct wi_http_route_node *child = &router->nodes[made];
+    child->text = segment;
+    child->text_len = (uint16_t)len;
+    child->parent = parent;
     if (kind == LITERAL) {
-        router->nodes[made].next = node->literal;
-        link = &node->literal;
+        node->has_literals = true;
+        link = &router->nodes[slot_of(router, parent, segment, len)].bucket;
+        child->next = *link;
     }
     *link = made;
     return made;
@@ -129,6 +179,18 @@ static bool nodes_fit(const struct wi_http_router *router, const char *pattern, 
     return missing <= (size_t)(router->node_cap - router->node_count);
 }
 
+/* Notes where the names of the parameters stand, once, for every match to come. */
+static void names_find(struct wi_http_route *route, size_t len)
+{
+    for (size_t pos = 1; pos <= len;) {
+        const size_t end = segment_end(route->pattern, pos, len);
+        if (segment_kind(route->pattern + pos, end - pos) != LITERAL)
+            route->names[route->param_count++] =
+                (struct wi_http_slice){ (uint16_t)(pos + 1), (uint16_t)(end - pos - 1) };
+        pos = end + 1;
+    }
+}
+
 int wi_http_router_add(struct wi_http_router *router, const char *method, const char *pattern,
                        void *user)
 {
@@ -149,36 +211,17 @@ int wi_http_router_add(struct wi_http_router *router, const char *method, const 
     }
     if (router->nodes[node].route[number] != 0)
         return WEIR_EEXIST;
-    router->routes[router->route_count++] = (struct wi_http_route){
+    struct wi_http_route *route = &router->routes[router->route_count++];
+    *route = (struct wi_http_route){
         .pattern = pattern,
         .user = user,
         .node = node,
         .method = (uint8_t)number,
-        .param_count = (uint8_t)params,
     };
+    names_find(route, len);
+    wi_bug_unless_cmp(route->param_count, ==, params);
     router->nodes[node].route[number] = router->route_count;
     return 0;
-}
-
-/* Whether the escaped segment of a path decodes to the text. */
-static bool segment_is(const char *segment, size_t len, const struct wi_http_route_node *node)
-{
-    if (memchr(segment, '%', len) == NULL)
-        return len == node->text_len && memcmp(segment, node->text, len) == 0;
-    size_t at = 0;
-    for (size_t i = 0; i < len; at++) {
-        char decoded = segment[i];
-        size_t step = 1;
-        if (decoded == '%') {
-            step = 3;
-            if (len - i < 3 || wi_http_percent_decode(segment + i, 3, false, &decoded, 1) != 1)
-                return false;
-        }
-        if (at == node->text_len || decoded != node->text[at])
-            return false;
-        i += step;
-    }
-    return at == node->text_len;
 }
 
 /* One match in progress: where the parameters on the way down were found. */
@@ -216,16 +259,13 @@ static uint16_t descend(struct walk *walk, uint16_t index, size_t pos)
     if (pos > walk->len)
         return node_route(walk, index);
     const struct wi_http_route_node *node = &walk->router->nodes[index];
-    const char *segment = walk->path + pos;
     const size_t end = segment_end(walk->path, pos, walk->len);
 
-    for (uint16_t child = node->literal; child != 0; child = walk->router->nodes[child].next) {
-        if (!segment_is(segment, end - pos, &walk->router->nodes[child]))
-            continue;
-        const uint16_t route = descend(walk, child, end + 1);
+    const uint16_t literal = literal_find(walk->router, index, walk->path + pos, end - pos);
+    if (literal != 0) {
+        const uint16_t route = descend(walk, literal, end + 1);
         if (route != 0)
             return route;
-        break;
     }
     if (node->param != 0 && end > pos) {
         walk->values[walk->depth++] =
@@ -248,19 +288,12 @@ static uint16_t descend(struct walk *walk, uint16_t index, size_t pos)
 /* Joins the values on the way with the names in the route's own pattern. */
 static void params_fill(const struct walk *walk, struct wi_http_match *out)
 {
-    const char *pattern = out->route->pattern;
-    const size_t len = strlen(pattern);
     wi_bug_unless_cmp(walk->depth, ==, out->route->param_count);
-    for (size_t pos = 1; pos <= len && out->param_count < walk->depth;) {
-        const size_t end = segment_end(pattern, pos, len);
-        if (segment_kind(pattern + pos, end - pos) != LITERAL) {
-            out->params[out->param_count] = (struct wi_http_param){
-                .name = { (uint16_t)(pos + 1), (uint16_t)(end - pos - 1) },
-                .value = walk->values[out->param_count],
-            };
-            out->param_count++;
-        }
-        pos = end + 1;
+    for (; out->param_count < walk->depth; out->param_count++) {
+        out->params[out->param_count] = (struct wi_http_param){
+            .name = out->route->names[out->param_count],
+            .value = walk->values[out->param_count],
+        };
     }
 }
 

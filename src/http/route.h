@@ -28,14 +28,17 @@ struct wi_http_route {
     uint16_t node;
     uint8_t method; /* enum wi_http_method; METHOD_OTHER for "*" */
     uint8_t param_count;
+    struct wi_http_slice names[WI_HTTP_PARAMS_MAX]; /* of the parameters, in the pattern */
 };
 
 /* A node of the tree of segments; index 0 is the root and also stands for "none". */
 struct wi_http_route_node {
     const char *text; /* the segment's text in a pattern, without ':' or '*' */
     uint16_t text_len;
-    uint16_t literal; /* first child that is a literal; they are chained by `next` */
-    uint16_t next;
+    uint16_t parent;
+    uint16_t bucket; /* of the hash table: this slot's first node */
+    uint16_t next;   /* in the bucket of this node */
+    bool has_literals;
     uint16_t param;                       /* the child that takes any segment */
     uint16_t rest;                        /* the child that takes everything */
     uint16_t route[WI_HTTP_METHOD_COUNT]; /* index + 1 per method, 0 for none */

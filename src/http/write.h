@@ -23,6 +23,7 @@ struct wi_http_out_field {
     size_t name_len;
     const char *value;
     size_t value_len;
+    bool checked; /* the caller vouches for it: a constant, or one that this writer took before */
 };
 
 /* What the Connection field says. */

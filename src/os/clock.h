@@ -9,6 +9,10 @@
 /* Monotonic, ns, above 0. */
 weir_time wi_clock_now(void);
 
+/* The same clock as of the kernel's last tick: up to some milliseconds behind wi_clock_now(), never
+ * ahead of it, and several times cheaper. */
+weir_time wi_clock_coarse(void);
+
 /* Unix time, ns; may step. */
 int64_t wi_clock_wall(void);
 

@@ -19,6 +19,7 @@
 #include "base/check.h"
 #include "serve/edge.h"
 #include "serve/request.h"
+#include "sync/time.h"
 
 static bool count_in(struct weir_server *server)
 {
@@ -44,7 +45,7 @@ static bool is_too_old(const struct weir_request *request, weir_time now)
 bool wi_admit_refuse_aged(struct weir_request *request)
 {
     struct weir_server *server = request->server;
-    if (wi_likely(!is_too_old(request, weir_now())))
+    if (wi_likely(!is_too_old(request, wi_now_coarse())))
         return false;
     wi_count(server, WI_COUNT_SHED_AGE, 1);
     wi_admit_end(server);

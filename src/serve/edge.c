@@ -24,6 +24,7 @@
 #include "base/check.h"
 #include "http/status.h"
 #include "http/write.h"
+#include "sync/time.h"
 #include "task/runtime.h"
 
 enum {
@@ -57,9 +58,11 @@ struct answer {
 static size_t add_field(struct wi_http_out_field *fields, size_t count, const char *name,
                         const char *value)
 {
-    fields[count] = (struct wi_http_out_field){
-        .name = name, .name_len = strlen(name), .value = value, .value_len = strlen(value)
-    };
+    fields[count] = (struct wi_http_out_field){ .name = name,
+                                                .name_len = strlen(name),
+                                                .value = value,
+                                                .value_len = strlen(value),
+                                                .checked = true };
     return count + 1;
 }
 
@@ -77,7 +80,7 @@ static bool send_answer(struct wi_conn *conn, const struct answer *answer)
         (void)wi_http_decimal_write(retry, (uint64_t)server->opts.retry_after_s);
         count = add_field(fields, count, "Retry-After", retry);
     }
-    wi_stamp_read(&server->stamp, weir_now(), date);
+    wi_stamp_read(&server->stamp, wi_now_coarse(), date);
     const size_t text_bytes = strlen(answer->text);
     const struct wi_http_response_out head = {
         .status = answer->status,
@@ -324,7 +327,7 @@ static bool settle(struct wi_conn *conn, const struct view *view)
     if (rest == 0) {
         wi_conn_drop_head(conn);
         conn->phase = WI_CONN_IDLE;
-        wi_store_relaxed(&conn->deadline, wi_after(weir_now(), server->opts.idle_ns_max));
+        wi_store_relaxed(&conn->deadline, wi_after(wi_now_coarse(), server->opts.idle_ns_max));
         return true;
     }
     if (!wi_conn_keep_head(conn, view->data + view->pos, rest)) {

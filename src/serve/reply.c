@@ -21,6 +21,7 @@
 #include "http/status.h"
 #include "loop/io.h"
 #include "serve/request.h"
+#include "sync/time.h"
 #include "weir/task.h"
 
 enum {
@@ -158,10 +159,12 @@ static int make_head(struct weir_reply *reply, int status, const char *type, uin
     struct wi_http_out_field *fields = reply->fields != NULL ? reply->fields : &own;
     size_t from = 1;
     if (type != NULL) {
-        fields[0] = (struct wi_http_out_field){ .name = "Content-Type",
-                                                .name_len = sizeof("Content-Type") - 1,
-                                                .value = type,
-                                                .value_len = strlen(type) };
+        fields[0] =
+            (struct wi_http_out_field){ .name = "Content-Type",
+                                        .name_len = sizeof("Content-Type") - 1,
+                                        .value = type,
+                                        .value_len = strlen(type),
+                                        .checked = type == text_type || type == binary_type };
         from = 0;
     }
     char date[WI_HTTP_DATE_BYTES];
@@ -169,7 +172,7 @@ static int make_head(struct weir_reply *reply, int status, const char *type, uin
     const bool close =
         decide_close(reply, reply->gather == NULL) || kind == WI_HTTP_BODY_UNTIL_CLOSE;
     /* A long handler began in another second than it answers in. */
-    wi_stamp_read(&request->server->stamp, weir_now(), date);
+    wi_stamp_read(&request->server->stamp, wi_now_coarse(), date);
     const struct wi_http_response_out head = {
         .status = status,
         .date = date,
@@ -199,10 +202,10 @@ int weir_reply_header(weir_reply *reply, const char *name, const char *value)
     if (reply->state != WI_REPLY_NEW)
         return WEIR_EALREADY;
     struct wi_arena *arena = &reply->request->arena;
-    const struct wi_http_out_field field = { .name = wi_arena_strdup(arena, name),
-                                             .name_len = strlen(name),
-                                             .value = wi_arena_strdup(arena, value),
-                                             .value_len = strlen(value) };
+    struct wi_http_out_field field = { .name = wi_arena_strdup(arena, name),
+                                       .name_len = strlen(name),
+                                       .value = wi_arena_strdup(arena, value),
+                                       .value_len = strlen(value) };
     const size_t bytes = field.name_len + field.value_len;
     if (reply->fields == NULL)
         reply->fields = wi_arena_alloc(arena, (WI_REPLY_FIELDS_MAX + 1) * sizeof(reply->fields[0]));
@@ -218,6 +221,7 @@ int weir_reply_header(weir_reply *reply, const char *name, const char *value)
     const int rc = wi_http_response_write(scratch, sizeof(scratch), &alone);
     if (rc < 0)
         return WEIR_EINVAL;
+    field.checked = true;
     reply->fields[reply->field_count++] = field;
     reply->field_bytes += (uint32_t)bytes;
     return 0;

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* The clock as everybody above os/ sees it: include/weir/time.h.  It stands on this floor because
  * waits, timers and workers' lives all ask it. */
-#include "weir/time.h"
+#include "sync/time.h"
 
 #include "os/clock.h"
 
 weir_time weir_now(void)
 {
     return wi_clock_now();
+}
+
+weir_time wi_now_coarse(void)
+{
+    return wi_clock_coarse();
 }
 
 weir_time weir_in_ns(int64_t ns)

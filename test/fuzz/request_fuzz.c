@@ -68,7 +68,7 @@ static size_t fields_of(const char *buf, const struct wi_http_head *head,
         if (!skip)
             out[count++] =
                 (struct wi_http_out_field){ buf + field->name.offset, field->name.len,
-                                            buf + field->value.offset, field->value.len };
+                                            buf + field->value.offset, field->value.len, false };
     }
     return count;
 }

@@ -219,6 +219,37 @@ static void a_full_router_says_so_and_still_matches(void **state)
     assert_int_equal(match("GET", "/a", &out), 404);
 }
 
+/* A thousand literals below one node and as many below others, so that buckets are shared. */
+static void a_thousand_siblings_are_told_apart(void **state)
+{
+    (void)state;
+    enum {
+        MANY = 1000
+    };
+    static struct wi_http_route many_routes[2 * MANY];
+    static struct wi_http_route_node many_nodes[2 * MANY + 2];
+    static char patterns[2 * MANY][24];
+    wi_http_router_init(&router, many_routes, 2 * MANY, many_nodes, 2 * MANY + 2);
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(patterns[i], sizeof patterns[i], "/item%d", i);
+        (void)snprintf(patterns[MANY + i], sizeof patterns[i], "/deep/item%d", i);
+        assert_int_equal(add("GET", patterns[i]), 0);
+        assert_int_equal(add("GET", patterns[MANY + i]), 0);
+    }
+    for (int i = 0; i < 2 * MANY; i++) {
+        struct wi_http_match out;
+        assert_int_equal(match("GET", patterns[i], &out), 200);
+        assert_ptr_equal(out.route->pattern, patterns[i]);
+        char escaped[40];
+        (void)snprintf(escaped, sizeof escaped, "%s/%%69tem%d", i < MANY ? "" : "/deep", i % MANY);
+        assert_int_equal(match("GET", escaped, &out), 200);
+        assert_ptr_equal(out.route->pattern, patterns[i]);
+    }
+    struct wi_http_match out;
+    assert_int_equal(match("GET", "/item1000", &out), 404);
+    assert_int_equal(match("GET", "/deep/deep", &out), 404);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +259,7 @@ int main(void)
         cmocka_unit_test_setup(bad_patterns_are_refused, setup),
         cmocka_unit_test_setup(a_pattern_that_does_not_fit_leaves_nothing_behind, setup),
         cmocka_unit_test_setup(a_full_router_says_so_and_still_matches, setup),
+        cmocka_unit_test(a_thousand_siblings_are_told_apart),
     };
     return cmocka_run_group_tests_name("http/route", tests, NULL, NULL);
 }

@@ -20,7 +20,7 @@ static const char date[] = "Sun, 06 Nov 1994 08:49:37 GMT";
 
 static struct wi_http_out_field field(const char *name, const char *value)
 {
-    return (struct wi_http_out_field){ name, strlen(name), value, strlen(value) };
+    return (struct wi_http_out_field){ name, strlen(name), value, strlen(value), false };
 }
 
 static void assert_response(const struct wi_http_response_out *out, const char *want)
@@ -112,7 +112,7 @@ static void a_response_is_refused_rather_than_malformed(void **state)
 static int write_field(const char *name, size_t name_len, const char *value, size_t value_len)
 {
     char buf[200];
-    const struct wi_http_out_field one = { name, name_len, value, value_len };
+    const struct wi_http_out_field one = { name, name_len, value, value_len, false };
     const struct wi_http_response_out out = { .status = 200, .fields = &one, .field_count = 1 };
     return wi_http_response_write(buf, sizeof buf, &out);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Instants: the clock goes forward, and sums at the edge of the numbers do not wrap round into the
  * past, where a wait without end would become one that never waits. */
-#include "weir/time.h"
+#include "sync/time.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -57,6 +57,21 @@ static void what_lies_behind_counts_as_now(void **state)
     }
 }
 
+static void the_coarse_clock_is_a_tick_behind_and_never_ahead(void **state)
+{
+    (void)state;
+    const weir_time end = weir_in_ms(5000);
+    const weir_time first = wi_now_coarse();
+    weir_time last = first;
+    while (last == first && weir_now() < end) {
+        const weir_time coarse = wi_now_coarse();
+        assert_true(coarse >= last);
+        assert_true(coarse <= weir_now());
+        last = coarse;
+    }
+    assert_true(last > first); /* it ticks */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -64,6 +79,7 @@ int main(void)
         cmocka_unit_test(an_instant_ahead_lies_that_far_from_now),
         cmocka_unit_test(a_sum_that_does_not_fit_is_no_deadline),
         cmocka_unit_test(what_lies_behind_counts_as_now),
+        cmocka_unit_test(the_coarse_clock_is_a_tick_behind_and_never_ahead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,7 +89,7 @@ int target_init(struct target *target, const struct target_opts *opts, const cha
     if (rc < 0)
         return rc;
 
-    const struct wi_http_out_field agent = { "User-Agent", 10, "weir-load", 9 };
+    const struct wi_http_out_field agent = { "User-Agent", 10, "weir-load", 9, false };
     const struct wi_http_request_out head = {
         .method = opts->method,
         .target = place.path,

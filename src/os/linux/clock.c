@@ -21,6 +21,11 @@ weir_time wi_clock_now(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+weir_time wi_clock_coarse(void)
+{
+    return read_clock(CLOCK_MONOTONIC_COARSE);
+}
+
 int64_t wi_clock_wall(void)
 {
     return read_clock(CLOCK_REALTIME);

@@ -286,6 +286,11 @@ weir_time wi_clock_now(void)
     return world.now;
 }
 
+weir_time wi_clock_coarse(void)
+{
+    return wi_clock_now();
+}
+
 int64_t wi_clock_wall(void)
 {
     return WALL_AT_START_NS + (wi_clock_now() - START_NS);
