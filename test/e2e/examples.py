@@ -60,11 +60,14 @@ def processes_share_nothing_and_crash_alone():
 
 
 def async_waits_at_once_on_one_thread():
-    text = output("article/async")
-    check_equal(used(text)[:2], (1, 1), "processes and threads")
-    took = int(re.search(r"600 ms of waiting took (\d+) ms", text)[1])
-    check(300 <= took < 600, f"took {took} ms")
-    check("deadline" in text.split("150 ms for both:")[1], text)
+    # A busy machine may hold one run up; waiting one after the other would never take less.
+    times = []
+    while len(times) < 5 and min(times, default=600) >= 600:
+        text = output("article/async")
+        check_equal(used(text)[:2], (1, 1), "processes and threads")
+        check("deadline" in text.split("150 ms for both:")[1], text)
+        times.append(int(re.search(r"600 ms of waiting took (\d+) ms", text)[1]))
+    check(300 <= min(times) < 600, f"took {times} ms")
 
 
 def hello_serves():

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The manual has a page for everything that is exported, and groff has nothing to say about them."""
+"""The manual has a page for everything exported, and groff has nothing to say about them."""
 import pathlib
 import re
 import shutil
