@@ -16,6 +16,7 @@ static const char help[] =
     "Commands:\n"
     "  serve       run the demo service under the model that you choose\n"
     "  load URL    send requests to an HTTP service and measure how it answers\n"
+    "  compare     the same work under every model, beside Node, Go and Python, and a report\n"
     "\n"
     "Options:\n"
     "  --help      show this; `weir COMMAND --help` explains one command\n"
@@ -43,6 +44,7 @@ static const struct {
 } commands[] = {
     { "serve", command_serve },
     { "load", command_load },
+    { "compare", command_compare },
 };
 
 int main(int argc, char **argv)

@@ -17,15 +17,29 @@ void options_init(struct options *o, const char *command, int argc, char **argv)
     *o = (struct options){ .command = command, .argc = argc, .argv = argv, .next = 1 };
 }
 
+/* A value may hold anything; the line stays one line and does nothing to a terminal. */
+static void print_tame(char *line)
+{
+    for (char *at = line; *at != '\0'; at++) {
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            *at = '?';
+    }
+    fprintf(stderr, "%s\n", line);
+}
+
 void options_wrong(struct options *o, const char *what)
 {
     if (o->wrong)
         return;
     o->wrong = true;
+    char line[1024];
     if (o->name != NULL)
-        fprintf(stderr, "%s: --%s: %s; try: %s --help\n", o->command, o->name, what, o->command);
+        snprintf(line, sizeof line, "%s: --%.100s: %s; try: %s --help", o->command, o->name, what,
+                 o->command);
     else
-        fprintf(stderr, "%s: '%s': %s; try: %s --help\n", o->command, o->value, what, o->command);
+        snprintf(line, sizeof line, "%s: '%.400s': %s; try: %s --help", o->command, o->value, what,
+                 o->command);
+    print_tame(line);
 }
 
 bool options_next(struct options *o)
@@ -59,6 +73,11 @@ const char *options_text(struct options *o)
         return "";
     }
     return o->value;
+}
+
+const char *options_optional(struct options *o, const char *otherwise)
+{
+    return o->value == NULL ? otherwise : options_text(o);
 }
 
 /* Reports the value, which does not fit, together with what would. */
@@ -104,23 +123,31 @@ static const struct {
     const char *unit;
     double ns;
 } units[] = {
-    { "", 1e9 }, { "ms", 1e6 }, { "s", 1e9 }, { "m", 60e9 }, { "us", 1e3 },
+    { "", 1e9 }, { "ms", 1e6 }, { "s", 1e9 }, { "m", 60e9 }, { "h", 3600e9 }, { "us", 1e3 },
 };
+
+bool options_parse_duration(const char *text, int64_t *ns)
+{
+    char *end;
+    const double value = strtod(text, &end);
+    for (size_t i = 0; end != text && i < sizeof units / sizeof units[0]; i++) {
+        const double exact = value * units[i].ns;
+        if (strcmp(end, units[i].unit) != 0 || !(exact >= 0 && exact < (double)INT64_MAX))
+            continue;
+        *ns = (int64_t)exact;
+        return true;
+    }
+    return false;
+}
 
 int64_t options_duration(struct options *o, int64_t min_ns, int64_t max_ns)
 {
     const char *text = options_text(o);
     if (o->wrong)
         return min_ns;
-    char *end;
-    const double value = strtod(text, &end);
-    for (size_t i = 0; end != text && i < sizeof units / sizeof units[0]; i++) {
-        if (strcmp(end, units[i].unit) != 0)
-            continue;
-        const double ns = value * units[i].ns;
-        if (ns >= (double)min_ns && ns <= (double)max_ns)
-            return (int64_t)ns;
-    }
+    int64_t ns;
+    if (options_parse_duration(text, &ns) && ns >= min_ns && ns <= max_ns)
+        return ns;
     char wanted[96];
     snprintf(wanted, sizeof wanted, "a time such as 250ms, 5s or 2m, from %g s to %g s",
              (double)min_ns / 1e9, (double)max_ns / 1e9);

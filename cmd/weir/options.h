@@ -33,6 +33,9 @@ bool options_is(const struct options *o, const char *name);
 /* The present option's value: after '=', else the next argument. */
 const char *options_text(struct options *o);
 
+/* The value after '=', or what stands for none: --name and --name=value. */
+const char *options_optional(struct options *o, const char *otherwise);
+
 /* The value as a whole number in [min, max]. */
 int64_t options_number(struct options *o, int64_t min, int64_t max);
 
@@ -42,6 +45,9 @@ double options_decimal(struct options *o, double min, double max);
 /* The value as a duration ("250ms", "5s", "2m", plain seconds without a unit), in ns: from
  * min_ns to max_ns. */
 int64_t options_duration(struct options *o, int64_t min_ns, int64_t max_ns);
+
+/* The same of any text; false: it is no duration. */
+bool options_parse_duration(const char *text, int64_t *ns);
 
 /* A flag: true; a value is a mistake. */
 bool options_flag(struct options *o);

@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* `weir serve`: the demo service.  Six handlers, each one kind of work, written once in plain
+/* `weir serve`: the demo service.  A few handlers, each one kind of work, written once in plain
  * blocking style; weir_main() gives them the models, the options and the admin endpoint.
  *
- * No handler keeps anything between requests, so the app declares WEIR_STATE_NONE and every model
- * may run it.  Every number that a client sends is bounded here: the service is made to be loaded,
- * not to be taken over.
+ * Most handlers keep nothing between requests: the app declares WEIR_STATE_NONE and every model
+ * may run it.  --state adds a counter that they share, and with it WEIR_STATE_LOCKED, which models
+ * of several processes cannot run.  --crash lets a client kill the process.  Both are there to be
+ * compared, and only on request: otherwise every number that a client sends is bounded here, and
+ * the service is made to be loaded, not to be taken over.
  *
- * Threads: handlers run wherever the model puts them; they share nothing. */
+ * Threads: handlers run wherever the model puts them; they share the counter, under its lock. */
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "commands.h"
 #include "system.h"
 #include "weir/app.h"
 #include "weir/err.h"
+#include "weir/mutex.h"
 #include "weir/runtime.h"
 #include "weir/serve.h"
 #include "weir/task.h"
@@ -29,10 +33,22 @@
 #define SLOW_ROUTE_NS (INT64_C(90) * WEIR_NS_PER_S)
 #define STREAM_ROUTE_NS (INT64_C(3600) * WEIR_NS_PER_S)
 
+/* What the command line asked for. */
+struct choice {
+    bool state;
+    bool crash;
+};
+
+/* What --state adds.  One process serves, so one object is enough. */
+static struct {
+    weir_mutex *lock; /* constant after start */
+    int64_t count;    /* guarded by lock */
+} shared;
+
 static int index_page(weir_request *request, weir_reply *reply, void *user)
 {
     (void)request;
-    (void)user;
+    const struct choice *choice = user;
     return weir_reply_text(
         reply, 200,
         "The demo service of weir %s.\n"
@@ -42,8 +58,14 @@ static int index_page(weir_request *request, weir_reply *reply, void *user)
         "GET  /wait?ms=N         waits N ms, as on a database; the core is free\n"
         "GET  /block?ms=N        blocks an OS thread for N ms, as an old library\n"
         "GET  /stream?n=N&ms=M   N chunks, M ms apart\n"
-        "POST /echo              sends the body back as it arrives\n",
-        weir_version());
+        "POST /echo              sends the body back as it arrives\n"
+        "GET  /healthz           says that it serves\n"
+        "%s%s",
+        weir_version(),
+        choice->state ? "POST /count             adds one to a shared counter and says the sum\n"
+                        "GET  /count             says the sum\n"
+                      : "",
+        choice->crash ? "GET  /crash             kills the process that runs it\n" : "");
 }
 
 static int hello(weir_request *request, weir_reply *reply, void *user)
@@ -156,12 +178,58 @@ static int echo(weir_request *request, weir_reply *reply, void *user)
     return rc < 0 ? rc : 0;
 }
 
-static const struct {
+static int healthz(weir_request *request, weir_reply *reply, void *user)
+{
+    (void)request;
+    (void)user;
+    return weir_reply_text(reply, 200, "ok\n");
+}
+
+/* Adds one, or nothing, and says the sum.  The lock parks a task and blocks a thread, so the same
+ * lines are right under each scheduler. */
+static int count_by(weir_reply *reply, int64_t more)
+{
+    const int rc = weir_mutex_lock(shared.lock, WEIR_NO_DEADLINE);
+    if (rc < 0)
+        return rc;
+    shared.count += more;
+    const int64_t sum = shared.count;
+    weir_mutex_unlock(shared.lock);
+    return weir_reply_text(reply, 200, "%" PRId64 "\n", sum);
+}
+
+static int count_one(weir_request *request, weir_reply *reply, void *user)
+{
+    (void)request;
+    (void)user;
+    return count_by(reply, 1);
+}
+
+static int count_none(weir_request *request, weir_reply *reply, void *user)
+{
+    (void)request;
+    (void)user;
+    return count_by(reply, 0);
+}
+
+/* No answer: this is what a bug in a handler, or the kernel short of memory, does to a process. */
+static int crash(weir_request *request, weir_reply *reply, void *user)
+{
+    (void)request;
+    (void)reply;
+    (void)user;
+    kill_own_process();
+    return 0;
+}
+
+struct route {
     const char *method;
     const char *pattern;
     weir_handler *handler;
     struct weir_route_opts opts;
-} routes[] = {
+};
+
+static const struct route routes[] = {
     { "GET", "/", index_page, { 0 } },
     { "GET", "/hello/:name", hello, { 0 } },
     { "GET", "/cpu", cpu, { .deadline_ns = SLOW_ROUTE_NS } },
@@ -169,27 +237,89 @@ static const struct {
     { "GET", "/block", block, { .blocking = true, .deadline_ns = SLOW_ROUTE_NS } },
     { "GET", "/stream", stream, { .deadline_ns = STREAM_ROUTE_NS } },
     { "POST", "/echo", echo, { .deadline_ns = STREAM_ROUTE_NS } },
+    { "GET", "/healthz", healthz, { 0 } },
 };
 
-static int add_routes(weir_app *app)
+static const struct route state_routes[] = {
+    { "POST", "/count", count_one, { 0 } },
+    { "GET", "/count", count_none, { 0 } },
+};
+
+static const struct route crash_routes[] = {
+    { "GET", "/crash", crash, { 0 } },
+};
+
+static int add_routes(weir_app *app, const struct route *table, size_t count)
 {
-    for (size_t i = 0; i < wi_count_of(routes); i++) {
-        const int rc = weir_app_route_with(app, routes[i].method, routes[i].pattern,
-                                           routes[i].handler, NULL, &routes[i].opts);
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
+    int rc = 0;
+    for (size_t i = 0; rc >= 0 && i < count; i++)
+        rc = weir_app_route_with(app, table[i].method, table[i].pattern, table[i].handler,
+                                 weir_app_user(app), &table[i].opts);
+    return rc;
 }
+
+static int start(weir_app *app)
+{
+    const struct choice *choice = weir_app_user(app);
+    int rc = add_routes(app, routes, wi_count_of(routes));
+    if (rc >= 0 && choice->crash)
+        rc = add_routes(app, crash_routes, wi_count_of(crash_routes));
+    if (rc < 0 || !choice->state)
+        return rc;
+    rc = weir_mutex_create(&shared.lock);
+    return rc < 0 ? rc : add_routes(app, state_routes, wi_count_of(state_routes));
+}
+
+static void stop(weir_app *app)
+{
+    (void)app;
+    if (shared.lock != NULL)
+        weir_mutex_destroy(shared.lock);
+    shared.lock = NULL;
+}
+
+/* Takes one flag out of the arguments, of which weir_main() gets the rest.  Whether it was there;
+ * each of several is taken. */
+static bool take_flag(int *argc, char **argv, const char *flag)
+{
+    int kept = 0;
+    for (int i = 0; i < *argc; i++) {
+        if (strcmp(argv[i], flag) != 0)
+            argv[kept++] = argv[i];
+    }
+    const bool found = kept < *argc;
+    *argc = kept;
+    argv[kept] = NULL;
+    return found;
+}
+
+static const char own_help[] =
+    "\nOf the demo service alone\n"
+    "  --state                add POST and GET /count: a counter that requests share\n"
+    "                         behind a lock, so models of one process only\n"
+    "  --crash                add GET /crash, with which any client kills the process\n"
+    "                         that runs it; to watch what a crash costs\n";
 
 int command_serve(int argc, char **argv)
 {
-    return weir_main(argc, argv,
-                     &(struct weir_app_spec){
-                         .size = sizeof(struct weir_app_spec),
-                         .name = "weir serve",
-                         .summary = "the demo service; GET / lists its routes",
-                         .state = WEIR_STATE_NONE,
-                         .start = add_routes,
-                     });
+    struct choice choice;
+    choice.state = take_flag(&argc, argv, "--state");
+    choice.crash = take_flag(&argc, argv, "--crash");
+    bool help = false;
+    for (int i = 1; i < argc; i++)
+        help = help || strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
+
+    const int status = weir_main(argc, argv,
+                                 &(struct weir_app_spec){
+                                     .size = sizeof(struct weir_app_spec),
+                                     .name = "weir serve",
+                                     .summary = "the demo service; GET / lists its routes",
+                                     .state = choice.state ? WEIR_STATE_LOCKED : WEIR_STATE_NONE,
+                                     .start = start,
+                                     .stop = stop,
+                                     .user = &choice,
+                                 });
+    if (help && status == 0)
+        fputs(own_help, stdout);
+    return status;
 }

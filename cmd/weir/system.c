@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The tool's own door to the operating system.
+/* The tool's own door to the operating system: this file and those that begin with system_.
  *
  * The tool stands where a user's program stands: above the public API, outside src/, so src/os is
- * not open to it, and what these four functions ask is nothing that a runtime should offer.  They
- * are kept in one file so that the rest of the tool is the C library and weir alone. */
+ * not open to it, and what these functions ask is nothing that a runtime should offer.  They
+ * are kept apart so that the rest of the tool is the C library and weir alone. */
 
 #define _POSIX_C_SOURCE 200809L
 
 #include "system.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,9 +36,20 @@ void block_thread_ns(int64_t ns)
     } while (left.tv_sec != before.tv_sec || left.tv_nsec != before.tv_nsec);
 }
 
+void kill_own_process(void)
+{
+    (void)raise(SIGKILL);
+}
+
 bool stderr_is_terminal(void)
 {
     return isatty(STDERR_FILENO) != 0;
+}
+
+void sharpen_timers(void)
+{
+    /* Refused, timers are as they were. */
+    (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 }
 
 int64_t raise_open_files(void)

@@ -15,8 +15,15 @@ int64_t thread_cpu_ns(void);
 /* Blocks the calling OS thread, as a library that knows nothing of weir would. */
 void block_thread_ns(int64_t ns);
 
+/* Ends the calling process as a crash would: at once, nothing flushed, nobody told. */
+void kill_own_process(void);
+
 /* Whether standard error is a terminal: then progress is one line that is written over. */
 bool stderr_is_terminal(void);
+
+/* Has the kernel wake the calling thread when its time has come, and not up to 50 us later together
+ * with others. */
+void sharpen_timers(void);
 
 /* Raises the limit of open files as far as it goes, and returns it. */
 int64_t raise_open_files(void);

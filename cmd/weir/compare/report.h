@@ -11,7 +11,8 @@
  *
  *   { "version": 1, "weir": "0.1.0", "form": "short" | "default" | "full",
  *     "started": "2026-01-31T12:00:00Z", "seed": 1, "command": "weir compare --short",
- *     "machine": { "processor": "...", "kernel": "...", "cores": 2 },
+ *     "machine": { "processor": "...", "kernel": "...", "cores": 2,
+ *                  "busy": 0.02 },          the share of it that others used just before
  *     "layout": { "server_cores": [0], "generator_cores": [1], "separate": true },
  *     "timeout_ms": 1000,                  a reply counts within this time of its due moment
  *     "seconds": { "probe": 2, "point": 3 },    how long each measurement lasted
@@ -33,12 +34,16 @@
  *             "refused": "...",            instead of figures: the model does not fit the state
  *             "failed": "...",             instead of, or beside, figures: what went wrong
  *             "capacity": 480.0,           goodput at capacity, server on one core
- *             "capacity_all": 930.0,       the same with the server on all cores
- *             "speed_up": 1.94,            capacity_all / capacity
+ *             "capacity_all": 930.0,       of a closed loop with the server on all cores
+ *             "saturation": 500.0,         goodput of a closed loop on one core; capacity is found
+ *                                          below it, or is it in the short form
+ *             "speed_up": 1.94,            saturation on all cores / on one
  *             "spread": 0.03,              (max - min) / median of capacity's repetitions
- *             "cpu_us_per_request": 2040.0,     at capacity
+ *             "note": "...",               beside figures: what they hint at, for a person
+ *             "cpu_us_per_request": 2040.0,     at saturation; of all its work, for each good reply
  *             "resident_bytes": 9000000, "processes": 1, "threads": 3,     under load, the most
- *             "lost_per_crash": 1.2, "crashes": 17,          workload crash: failed / crashes
+ *             "lost_per_crash": 1.2, "crashes": 17,          workload crash: not answered in time;
+ *                                          the requests that crash are not counted
  *             "recover_ms": 30.0,          crash: median time without an answer
  *             "state_expected": 5000, "state_seen": 2511,  workload state: counted and read back
  *             "points": [ {
@@ -52,9 +57,13 @@
  *                                          the step: one entry per bin
  *         } ],
  *         "verdict": {                     added by verdict_add()
- *             "winner": "weir tasks", "lead": 0.12, "spread": 0.03,
+ *             "winner": "weir tasks",      the best figure; absent when nothing could be decided
+ *             "even": [ "weir tasks" ],    the winner, and who is within the spread of it
+ *             "lead": 0.12, "spread": 0.03,     over the next, as a part of the larger figure
  *             "clear": true,               the lead is larger than the spread
- *             "loser": "Node http", "words": "..." }
+ *             "loser": "Node http",        the last; absent when it is within the spread too
+ *             "multiple": 5.0, "cores": "one",  the points that decided; absent if none did
+ *             "words": "..." }
  *     } ],
  *     "advice": "Choose tasks because ...; loop wins if ..."     added by verdict_add()
  *   }
@@ -66,6 +75,13 @@
 #include <jansson.h>
 
 #include "weir/err.h"
+
+#define REPORT_VERSION 1
+
+/* Reads a report that was written before.  What is not a report of this version, or lacks what the
+ * others rely on (contestants and rows are lists, names are there and unique), is not returned:
+ * why then says in one line what is wrong with it, naming the file.  NULL, or a new reference. */
+json_t *report_load(const char *path, char *why, size_t why_bytes);
 
 /* Judges every workload that has two rows with figures, and the whole; what was judged before is
  * replaced.  Only figures decide: the spread bounds what is called a lead.

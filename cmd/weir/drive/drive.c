@@ -4,29 +4,26 @@
  * Open loop: one task walks the schedule and starts a task for each arrival, at its time, whatever
  * became of the earlier ones; latency counts from the intended time, so a request that this
  * program sends late does not look fast (the rule of wrk2).  Connections come from a pool that
- * grows when none is free; the most recently used is taken first, so that the pool stays as small
- * as the service allows.  Closed loop: each of N tasks has a connection and asks again as soon as
- * it was answered.
+ * grows when none is free.  Closed loop: each of N tasks asks again as soon as it was answered.
  *
- * The schedule is a function of seed and rate, never of the service, and is computed on the way:
- * one logarithm per arrival.
- *
- * Bound: in_flight_max jobs are allocated at the start; an arrival beyond them is counted, not
- * sent, and makes the result void.
+ * Bounds: in_flight_max jobs and connections_max connections are allocated at the start, and
+ * nothing for a request.  An arrival beyond them is counted, not sent, and makes the result void;
+ * so is one that is due when the schedule has ended a timeout ago.  Every other one is sent,
+ * however late, and its lateness recorded.
  *
  * Threads: see drive.h. */
 
 #include "drive/drive.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "base/check.h"
 #include "base/list.h"
-#include "base/rng.h"
+#include "drive/exchange.h"
+#include "drive/pool.h"
 #include "weir/runtime.h"
 #include "weir/scope.h"
 #include "weir/task.h"
@@ -48,42 +45,34 @@ struct job {
     struct wi_list free_node;
     struct drive *drive;
     weir_time intended;
+    struct mark mark;
 };
 
 struct drive {
-    const struct plan *plan;
+    struct plan *plan;
     struct tally *tally;
     weir_scope *scope;
     weir_time start;
-    weir_time end;   /* no request is due from here on */
-    bool stopping;   /* interrupted, or there is nothing to drive */
-    bool no_address; /* the target's address cannot be dialed */
-    bool finished;   /* the monitor may go */
+    weir_time end; /* no request is due from here on */
+    bool stopping; /* interrupted, or there is nothing to drive */
+    bool finished; /* the monitor may go */
+
+    int step; /* the present one, with the begin of its account */
+    weir_time step_since;
+    int64_t step_cpu_ns;
 
     struct job *jobs;
     struct wi_list free_jobs;
-    weir_stream **idle; /* the pool: a stack, the most recently used on top */
-    int64_t idle_count;
+    struct pool pool;
 };
 
+/* CPU time of the process, of which a run is all. */
+static int64_t cpu_ns(void)
+{
+    return (int64_t)((double)clock() * (1e9 / CLOCKS_PER_SEC));
+}
+
 /* -- connections ------------------------------------------------------------------------------ */
-
-static weir_stream *take_idle(struct drive *d)
-{
-    return d->idle_count > 0 ? d->idle[--d->idle_count] : NULL;
-}
-
-static int dial(struct drive *d, weir_stream **out, weir_time deadline)
-{
-    const int rc = weir_dial(out, d->plan->target.address, deadline);
-    if (rc == WEIR_EINVAL) /* no address at all: it will not become one */
-        d->stopping = d->no_address = true;
-    if (rc < 0)
-        return rc;
-    d->tally->dialed++;
-    d->tally->connections++;
-    return 0;
-}
 
 /* After a timeout the peer sees a reset: the answer that it still prepares has no reader. */
 static void drop(struct drive *d, weir_stream *stream, bool reset)
@@ -95,77 +84,92 @@ static void drop(struct drive *d, weir_stream *stream, bool reset)
         weir_stream_close(stream);
 }
 
+/* Where several hosts share the connections, one that is idle makes room: there is one, since fewer
+ * requests than connections_max are under way.  A connection counts from here on, not only once it
+ * is made: others dial meanwhile. */
+static int dial(struct drive *d, const struct target *target, weir_stream **out, weir_time deadline)
+{
+    if (d->tally->connections >= d->plan->connections_max) {
+        weir_stream *oldest = pool_take_oldest(&d->pool);
+        wi_bug_unless(oldest != NULL);
+        drop(d, oldest, false);
+    }
+    d->tally->connections++;
+    const int rc = weir_dial(out, target->address, deadline);
+    if (rc == WEIR_EINVAL) { /* no address at all: it will not become one */
+        d->stopping = true;
+        d->tally->no_address = target->address;
+        weir_scope_cancel(d->scope, WEIR_ECANCELED);
+    }
+    if (rc < 0)
+        d->tally->connections--;
+    else
+        d->tally->dialed++;
+    return rc;
+}
+
 static bool looks_closed_before(int rc, const struct answer *answer)
 {
     return answer->bytes_in == 0 && (rc == WEIR_EEOF || rc == WEIR_EPIPE || rc == WEIR_ECONNRESET);
 }
 
-/* Sends one request, on *stream if there is one, and leaves the connection there if it may be used
- * again.  A kept connection that turns out to be closed already is replaced once: the service may
- * close an idle connection at any time, and that is no failure of it. */
-static int ask(struct drive *d, weir_stream **stream, weir_time deadline, struct answer *answer)
+/* Sends one request.  A kept connection that turns out to be closed already is replaced once, by a
+ * new one: the service may close an idle connection at any time, and that is no failure of it. */
+static int ask(struct drive *d, const struct target *target, weir_time deadline,
+               struct answer *answer)
 {
+    weir_stream *stream = pool_take(&d->pool, target->host);
     for (;;) {
-        const bool kept = *stream != NULL;
-        int rc = kept ? 0 : dial(d, stream, deadline);
+        const bool kept = stream != NULL;
+        int rc = kept ? 0 : dial(d, target, &stream, deadline);
         if (rc < 0) {
-            *stream = NULL;
             *answer = (struct answer){ 0 };
             return rc;
         }
-        rc = exchange(*stream, &d->plan->target, deadline, answer);
+        rc = exchange(stream, target, deadline, answer);
         d->tally->bytes_in += answer->bytes_in;
-        d->tally->bytes_out += d->plan->target.request_bytes;
-        if (rc == 0 && answer->reusable)
+        d->tally->bytes_out += target->request_bytes + target->rest_bytes;
+        if (rc == 0 && answer->reusable && !target->close_each) {
+            pool_give(&d->pool, target->host, stream);
             return 0;
-        drop(d, *stream, rc == WEIR_ETIMEDOUT);
-        *stream = NULL;
+        }
+        drop(d, stream, rc == WEIR_ETIMEDOUT);
+        stream = NULL;
         if (!kept || !looks_closed_before(rc, answer))
             return rc;
         d->tally->reconnects++;
     }
 }
 
-/* -- counting --------------------------------------------------------------------------------- */
-
-static void count_error(struct tally *tally, int code)
+static enum outcome outcome_of(const struct drive *d, int rc, const struct answer *answer,
+                               int64_t latency_ns)
 {
-    tally->error++;
-    int i = 0;
-    while (i < ERROR_KINDS_MAX - 1 && tally->errors[i].count > 0 && tally->errors[i].code != code)
-        i++;
-    tally->errors[i].code = tally->errors[i].count > 0 && tally->errors[i].code != code ? 0 : code;
-    tally->errors[i].count++;
+    if (rc == WEIR_ECANCELED)
+        return OUTCOME_ABANDONED;
+    if (rc == WEIR_ETIMEDOUT)
+        return OUTCOME_TIMEOUT;
+    if (rc < 0)
+        return OUTCOME_ERROR;
+    if (latency_ns > d->plan->timeout_ns)
+        return OUTCOME_LATE;
+    if (answer->status == 503)
+        return OUTCOME_SHED;
+    return answer->status >= 400 ? OUTCOME_OTHER : OUTCOME_OK;
 }
 
-static void count(struct drive *d, int rc, const struct answer *answer, weir_time since)
+/* One request from its due time to its outcome.  The code of ask(). */
+static int serve_request(struct drive *d, const struct mark *mark, weir_time since)
 {
-    struct tally *tally = d->tally;
-    const weir_time now = weir_now();
-    if (rc == WEIR_ECANCELED) {
-        tally->abandoned++;
-    } else if (rc == WEIR_ETIMEDOUT) {
-        tally->timeout++;
-    } else if (rc < 0) {
-        count_error(tally, rc);
-    } else if (now - since > d->plan->timeout_ns) {
-        tally->late++;
-    } else if (answer->status == 503) {
-        tally->shed++;
-        wi_hist_record(&tally->shed_ns, now - since);
-    } else if (answer->status >= 400) {
-        tally->other++;
-    } else {
-        tally->ok++;
-        wi_hist_record(&tally->ok_ns, now - since);
-    }
-}
-
-static void enter_flight(struct tally *tally)
-{
-    tally->in_flight++;
-    if (tally->in_flight > tally->in_flight_peak)
-        tally->in_flight_peak = tally->in_flight;
+    const struct target *target = &d->plan->targets.all[mark->url];
+    struct answer answer;
+    const int rc = ask(d, target, since + d->plan->timeout_ns, &answer);
+    const int64_t latency_ns = weir_now() - since;
+    const enum outcome outcome = outcome_of(d, rc, &answer, latency_ns);
+    if (outcome == OUTCOME_ERROR)
+        tally_error_kind(d->tally, rc);
+    tally_ended(d->tally, mark, outcome, latency_ns);
+    d->tally->in_flight--;
+    return rc;
 }
 
 /* -- open loop -------------------------------------------------------------------------------- */
@@ -174,76 +178,78 @@ static int run_job(void *arg)
 {
     struct job *job = arg;
     struct drive *d = job->drive;
-    wi_hist_record(&d->tally->send_ns, weir_now() - job->intended);
-
-    weir_stream *stream = take_idle(d);
-    struct answer answer;
-    const int rc = ask(d, &stream, job->intended + d->plan->timeout_ns, &answer);
-    count(d, rc, &answer, job->intended);
-    if (stream != NULL)
-        d->idle[d->idle_count++] = stream; /* one slot per job: it always fits */
-
-    d->tally->in_flight--;
+    tally_sent(d->tally, &job->mark, weir_now() - job->intended);
+    (void)serve_request(d, &job->mark, job->intended); /* the tally has the code */
     wi_list_push_front(&d->free_jobs, &job->free_node);
     return 0;
 }
 
 /* Starts the request that is due.  A code ends the schedule. */
-static int launch(struct drive *d, weir_time intended)
+static int launch(struct drive *d, weir_time intended, const struct mark *mark)
 {
     struct wi_list *node = wi_list_pop_front(&d->free_jobs);
     if (node == NULL) {
-        d->tally->over++;
+        tally_ended(d->tally, mark, OUTCOME_OVER, 0);
         return 0;
     }
     struct job *job = wi_container_of(node, struct job, free_node);
     job->intended = intended;
+    job->mark = *mark;
     const int rc = weir_go(run_job, job, .name = "request");
     if (rc == 0) {
-        enter_flight(d->tally);
+        tally_launched(d->tally, mark);
         return 0;
     }
     wi_list_push_front(&d->free_jobs, node);
-    if (rc != WEIR_ECANCELED)
-        count_error(d->tally, rc);
-    return rc == WEIR_ECANCELED ? rc : 0;
+    if (rc == WEIR_ECANCELED)
+        return rc;
+    tally_error_kind(d->tally, rc);
+    tally_ended(d->tally, mark, OUTCOME_ERROR, 0);
+    return 0;
 }
 
-/* Time to the next arrival, in seconds. */
-static double next_gap(const struct plan *plan, struct wi_rng *rng)
+static void close_step(struct drive *d)
 {
-    if (plan->arrivals == ARRIVALS_EVEN)
-        return 1.0 / plan->rate;
-    return -log(1.0 - wi_rng_unit(rng)) / plan->rate;
+    struct step_tally *step = &d->tally->steps[d->step];
+    const weir_time now = weir_now();
+    const int64_t cpu = cpu_ns();
+    step->wall_ns = now - d->step_since;
+    step->cpu_ns = cpu - d->step_cpu_ns;
+    d->step_since = now;
+    d->step_cpu_ns = cpu;
+}
+
+/* Waits for the time of an arrival, or lets others run now and then.  A code ends the schedule. */
+static int wait_until_due(weir_time intended, int *started)
+{
+    if (weir_now() < intended)
+        return weir_sleep(intended);
+    return ++*started % GROUP == 0 ? weir_yield() : 0;
 }
 
 static int walk_schedule(void *arg)
 {
     struct drive *d = arg;
-    struct wi_rng rng;
-    wi_rng_init(&rng, d->plan->seed);
-    const double length_s = (double)d->plan->for_ns / 1e9;
+    struct arrivals arrivals;
+    arrivals_init(&arrivals, &d->plan->schedule);
     int started = 0;
-    /* The sum stays in seconds: rounding each gap to a nanosecond would bend high rates. */
-    for (double at = next_gap(d->plan, &rng); at < length_s; at += next_gap(d->plan, &rng)) {
-        const weir_time intended = d->start + (int64_t)(at * 1e9);
-        const weir_time now = weir_now();
-        if (d->stopping)
-            return 0;
-        if (now > d->end + d->plan->timeout_ns) {
-            d->tally->behind++;
-            continue;
-        }
-        int rc = 0;
-        if (now < intended)
-            rc = weir_sleep(intended);
-        else if (++started % GROUP == 0)
-            rc = weir_yield();
-        if (rc == 0)
-            rc = launch(d, intended);
+    struct arrival next;
+    while (arrivals_next(&arrivals, &next)) {
+        const int64_t at_ns = (int64_t)(next.at_s * 1e9);
+        const int rc = d->stopping ? WEIR_ECANCELED : wait_until_due(d->start + at_ns, &started);
         if (rc < 0)
             return 0; /* interrupted: the tally says so */
+        for (; d->step < next.step; d->step++)
+            close_step(d);
+        const int url = targets_choose(&d->plan->targets);
+        const struct mark mark = tally_mark(d->tally, next.step, url, at_ns);
+        if (weir_now() > d->end + d->plan->timeout_ns)
+            tally_ended(d->tally, &mark, OUTCOME_BEHIND, 0);
+        else if (launch(d, d->start + at_ns, &mark) < 0)
+            return 0;
     }
+    /* The last arrival is not the end: the pause after it belongs to its step. */
+    (void)weir_sleep(d->end);
     return 0;
 }
 
@@ -252,22 +258,18 @@ static int walk_schedule(void *arg)
 static int run_connection(void *arg)
 {
     struct drive *d = arg;
-    weir_stream *stream = NULL;
-    while (!d->stopping && weir_now() < d->end) {
-        const weir_time sent = weir_now();
-        struct answer answer;
-        enter_flight(d->tally);
-        int rc = ask(d, &stream, sent + d->plan->timeout_ns, &answer);
-        d->tally->in_flight--;
-        count(d, rc, &answer, sent);
+    weir_time sent;
+    while (!d->stopping && (sent = weir_now()) < d->end) {
+        const int url = targets_choose(&d->plan->targets);
+        const struct mark mark = tally_mark(d->tally, 0, url, sent - d->start);
+        tally_launched(d->tally, &mark);
+        int rc = serve_request(d, &mark, sent);
         d->tally->elapsed_ns = weir_now() - d->start;
         if (rc < 0)
             rc = weir_sleep(weir_in_ms(AFTER_ERROR_MS));
         if (rc == WEIR_ECANCELED)
             break;
     }
-    if (stream != NULL)
-        drop(d, stream, false);
     return 0;
 }
 
@@ -283,17 +285,20 @@ static int start_connections(struct drive *d)
 
 /* -- progress --------------------------------------------------------------------------------- */
 
-static void show_progress(const struct drive *d, const struct tally *before, double seconds)
+static void show_progress(const struct drive *d, const struct counts *before, double seconds)
 {
     const struct tally *now = d->tally;
+    const uint64_t *counts = now->all.of;
     const double passed = (double)(weir_now() - d->start) / 1e9;
     const bool live = d->plan->progress == PROGRESS_LIVE;
     fprintf(stderr,
             "%s%5.1f s  ok %7.0f/s  503 %6.0f/s  late %" PRIu64 "  timeout %" PRIu64
             "  error %" PRIu64 "  busy %" PRId64 "%s",
-            live ? "\r\033[K" : "", passed, (double)(now->ok - before->ok) / seconds,
-            (double)(now->shed - before->shed) / seconds, now->late, now->timeout, now->error,
-            now->in_flight, live ? "" : "\n");
+            live ? "\r\033[K" : "", passed,
+            (double)(counts[OUTCOME_OK] - before->of[OUTCOME_OK]) / seconds,
+            (double)(counts[OUTCOME_SHED] - before->of[OUTCOME_SHED]) / seconds,
+            counts[OUTCOME_LATE], counts[OUTCOME_TIMEOUT], counts[OUTCOME_ERROR], now->in_flight,
+            live ? "" : "\n");
     fflush(stderr);
 }
 
@@ -301,8 +306,7 @@ static void show_progress(const struct drive *d, const struct tally *before, dou
 static int monitor(void *arg)
 {
     struct drive *d = arg;
-    static struct tally before; /* too large for a stack; one monitor runs at a time */
-    before = *d->tally;
+    struct counts before = d->tally->all;
     const int every = d->plan->progress == PROGRESS_LIVE ? 5 : TICKS_PER_LINE;
     weir_time shown = d->start;
     for (int tick = 1; !d->finished; tick++) {
@@ -318,7 +322,7 @@ static int monitor(void *arg)
             continue;
         show_progress(d, &before, (double)(weir_now() - shown) / 1e9);
         shown = weir_now();
-        before = *d->tally;
+        before = d->tally->all;
     }
     if (d->plan->progress == PROGRESS_LIVE) {
         fprintf(stderr, "\r\033[K");
@@ -337,12 +341,17 @@ static int start_requests(struct drive *d)
         return rc;
     d->start = weir_now();
     d->end = d->start + d->plan->for_ns;
-    d->tally->elapsed_ns = d->plan->rate > 0 ? d->plan->for_ns : 0;
-    rc = d->plan->rate > 0 ? weir_go(walk_schedule, d, .name = "schedule") : start_connections(d);
+    const bool open_loop = is_open_loop(d->plan);
+    d->tally->elapsed_ns = open_loop ? d->plan->for_ns : 0;
+    d->step_since = d->start;
+    d->step_cpu_ns = cpu_ns();
+    rc = open_loop ? weir_go(walk_schedule, d, .name = "schedule") : start_connections(d);
     if (rc < 0)
         weir_scope_cancel(d->scope, rc);
     /* Every request ends by its timeout, so this wait is bounded by the plan. */
     const int closed = weir_scope_close(d->scope, WEIR_NO_DEADLINE);
+    d->scope = NULL; /* gone: the monitor may look once more */
+    close_step(d);
     return rc < 0 || d->stopping ? rc : closed;
 }
 
@@ -360,21 +369,22 @@ static int run(void *arg)
     weir_task_cancel(watcher, WEIR_ECANCELED);
     const int joined = weir_task_join(watcher, NULL, WEIR_NO_DEADLINE);
     wi_bug_unless(joined == 0);
-    while (d->idle_count > 0)
-        drop(d, take_idle(d), false);
+    weir_stream *idle;
+    while ((idle = pool_take_oldest(&d->pool)) != NULL)
+        drop(d, idle, false);
     return rc;
 }
 
-/* Closed loops need neither jobs nor a pool. */
+/* Closed loops need no jobs. */
 static int allocate(struct drive *d)
 {
     wi_list_init(&d->free_jobs);
-    const size_t jobs = d->plan->rate > 0 ? (size_t)d->plan->in_flight_max : 0;
-    if (jobs == 0)
-        return 0;
+    const int rc = pool_init(&d->pool, d->plan->connections_max, d->plan->targets.hosts);
+    if (rc < 0 || !is_open_loop(d->plan))
+        return rc;
+    const size_t jobs = (size_t)d->plan->in_flight_max;
     d->jobs = calloc(jobs, sizeof d->jobs[0]);
-    d->idle = calloc(jobs, sizeof d->idle[0]);
-    if (d->jobs == NULL || d->idle == NULL)
+    if (d->jobs == NULL)
         return WEIR_ENOMEM;
     for (size_t i = 0; i < jobs; i++) {
         d->jobs[i].drive = d;
@@ -383,27 +393,22 @@ static int allocate(struct drive *d)
     return 0;
 }
 
-int drive(const struct plan *plan, struct tally *tally)
+int drive(struct plan *plan, struct tally *tally)
 {
-    *tally = (struct tally){ 0 };
-    wi_hist_init(&tally->ok_ns);
-    wi_hist_init(&tally->shed_ns);
-    wi_hist_init(&tally->send_ns);
     struct drive d = { .plan = plan, .tally = tally };
-
     int rc = allocate(&d);
-    const clock_t cpu = clock();
+    const int64_t cpu = cpu_ns();
     const weir_time since = weir_now();
     int result = 0;
     if (rc == 0)
         rc = weir_run(run, &d, &result);
-    /* clock() is the CPU time of the whole process, of which this run is all. */
-    const double passed = (double)(weir_now() - since) / 1e9;
-    tally->cpu = (double)(clock() - cpu) / CLOCKS_PER_SEC / (passed > 0 ? passed : 1);
+    const int64_t passed = weir_now() - since;
+    tally->cpu = (double)(cpu_ns() - cpu) / (double)(passed > 0 ? passed : 1);
+    tally_finish(tally);
 
-    free(d.idle);
+    pool_fini(&d.pool);
     free(d.jobs);
     if (rc == 0)
         rc = result;
-    return rc == 0 && d.no_address ? WEIR_EINVAL : rc;
+    return rc == 0 && tally->no_address != NULL ? WEIR_EINVAL : rc;
 }

@@ -9,120 +9,14 @@
 
 #include "drive/exchange.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "http/body.h"
 #include "http/response.h"
-#include "http/uri.h"
-#include "http/write.h"
 #include "weir/task.h"
 
-/* What fits into any socket's buffer: below it, writing first cannot deadlock. */
-#define WRITE_FIRST_BYTES_MAX ((size_t)16384)
 #define BUFFER_BYTES ((size_t)16384)
-
-/* -- the target ------------------------------------------------------------------------------- */
-
-/* What an URL comes to; the pointers go into its text. */
-struct place {
-    const char *host; /* for the Host field */
-    int host_len;
-    const char *path;
-};
-
-static int place_of_unix(struct target *target, const char *url, struct place *place,
-                         const char **why)
-{
-    const char *socket = url + strlen("unix:");
-    const char *colon = strstr(socket, ":/");
-    const size_t len = colon == NULL ? strlen(socket) : (size_t)(colon - socket);
-    if (len == 0 || len + sizeof "unix:" > sizeof target->address) {
-        *why = "unix: wants a path of a socket, as in unix:/run/app.sock:/hello";
-        return WEIR_EINVAL;
-    }
-    snprintf(target->address, sizeof target->address, "unix:%.*s", (int)len, socket);
-    *place = (struct place){ .host = "localhost",
-                             .host_len = 9,
-                             .path = colon == NULL ? "/" : colon + 1 };
-    return 0;
-}
-
-static int place_of_http(struct target *target, const char *url, struct place *place,
-                         const char **why)
-{
-    struct wi_http_url parts;
-    *why = "not an URL of the form http://HOST[:PORT]/PATH or unix:SOCKET:/PATH";
-    if (wi_http_url_parse(url, strlen(url), &parts) < 0)
-        return WEIR_EINVAL;
-    if (parts.https) {
-        *why = "https is not in this version; measure behind the proxy that ends TLS";
-        return WEIR_ENOTSUP;
-    }
-    const bool six = memchr(parts.host, ':', parts.host_len) != NULL;
-    const int len = snprintf(target->address, sizeof target->address, six ? "[%.*s]:%d" : "%.*s:%d",
-                             (int)parts.host_len, parts.host, parts.port);
-    if (len < 0 || (size_t)len >= sizeof target->address)
-        return WEIR_EINVAL;
-    /* Path and query are one text in the URL, and the request wants them so. */
-    *place = (struct place){ .host = parts.authority,
-                             .host_len = (int)parts.authority_len,
-                             .path = parts.path_len > 0 ? parts.path : "" };
-    if (parts.path_len > 0 || parts.query == NULL)
-        return 0;
-    *why = "a query wants a path before it: http://HOST/?QUERY";
-    return WEIR_EINVAL;
-}
-
-/* The writer of the codec checks method, target and host: nothing that a shell can pass makes
- * another request of this one. */
-int target_init(struct target *target, const struct target_opts *opts, const char **why)
-{
-    *target = (struct target){ .to_head = strcmp(opts->method, "HEAD") == 0 };
-    struct place place;
-    const int rc = strncmp(opts->url, "unix:", 5) == 0
-                       ? place_of_unix(target, opts->url, &place, why)
-                       : place_of_http(target, opts->url, &place, why);
-    if (rc < 0)
-        return rc;
-
-    const struct wi_http_out_field agent = { "User-Agent", 10, "weir-load", 9, false };
-    const struct wi_http_request_out head = {
-        .method = opts->method,
-        .target = place.path,
-        .target_len = strlen(place.path),
-        .host = place.host,
-        .host_len = (size_t)place.host_len,
-        .fields = &agent,
-        .field_count = 1,
-        .content_length = opts->body_bytes,
-        .body = opts->body_bytes > 0 ? WI_HTTP_BODY_LENGTH : WI_HTTP_BODY_NONE,
-        .connection = opts->close_each ? WI_HTTP_OUT_CLOSE : WI_HTTP_OUT_KEEP,
-    };
-    const size_t cap = strlen(opts->method) + head.target_len + head.host_len + 160;
-    *why = "the request does not fit into memory";
-    target->request = malloc(cap + opts->body_bytes);
-    if (target->request == NULL)
-        return WEIR_ENOMEM;
-    const int written = wi_http_request_write(target->request, cap, &head);
-    if (written < 0) {
-        *why = "the method or the path is not one that a request may have";
-        target_fini(target);
-        return written;
-    }
-    memset(target->request + written, 'x', opts->body_bytes);
-    target->request_bytes = (size_t)written + opts->body_bytes;
-    return 0;
-}
-
-void target_fini(struct target *target)
-{
-    free(target->request);
-    target->request = NULL;
-}
 
 /* -- the answer ------------------------------------------------------------------------------- */
 
@@ -236,10 +130,38 @@ struct writing {
     weir_time deadline;
 };
 
+/* Right-aligned in its place. */
+static void write_remaining(char place[DEADLINE_DIGITS], weir_time deadline)
+{
+    const int64_t left_ns = deadline - weir_now();
+    int64_t left_ms = left_ns > 0 ? left_ns / WEIR_NS_PER_MS : 0;
+    int at = DEADLINE_DIGITS;
+    do {
+        place[--at] = (char)('0' + left_ms % 10);
+        left_ms /= 10;
+    } while (left_ms > 0 && at > 0);
+}
+
+/* Writes the request with the time that is left to it.  A frame of its own: the copy is 16 KiB. */
+__attribute__((noinline)) static int write_dated(const struct writing *w)
+{
+    const struct target *target = w->target;
+    char bytes[WRITE_FIRST_BYTES_MAX];
+    memcpy(bytes, target->request, target->request_bytes);
+    write_remaining(bytes + target->deadline_at, w->deadline);
+    return weir_write(w->stream, bytes, target->request_bytes, NULL, w->deadline);
+}
+
 static int write_request(void *arg)
 {
     const struct writing *w = arg;
-    return weir_write(w->stream, w->target->request, w->target->request_bytes, NULL, w->deadline);
+    const struct target *target = w->target;
+    const int rc = target->deadline_at > 0 ? write_dated(w)
+                                           : weir_write(w->stream, target->request,
+                                                        target->request_bytes, NULL, w->deadline);
+    if (rc < 0 || target->rest_bytes == 0)
+        return rc;
+    return weir_write(w->stream, target->rest, target->rest_bytes, NULL, w->deadline);
 }
 
 /* The answer may come before the request is out (a 503, a 413): then the rest is not sent, and
@@ -266,7 +188,7 @@ int exchange(weir_stream *stream, const struct target *target, weir_time deadlin
              struct answer *answer)
 {
     *answer = (struct answer){ 0 };
-    if (target->request_bytes > WRITE_FIRST_BYTES_MAX)
+    if (target->rest_bytes > 0)
         return exchange_large(stream, target, deadline, answer);
     struct writing w = { .stream = stream, .target = target, .deadline = deadline };
     const int rc = write_request(&w);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* `weir load`: reads the options, drives the target, reports.
+/* `weir load`: drives the targets and reports; or merges, or shows the schedule.
  *
  * Threads: the main thread turns a `loop` runtime; nothing else runs. */
 
@@ -9,161 +9,255 @@
 #include <string.h>
 
 #include "commands.h"
+#include "drive/command.h"
 #include "drive/drive.h"
-#include "options.h"
+#include "drive/histfile.h"
 #include "drive/report.h"
+#include "drive/verdict.h"
 #include "system.h"
 #include "weir/runtime.h"
 
-#define HOUR_NS (INT64_C(3600) * WEIR_NS_PER_S)
-#define BODY_BYTES_MAX (INT64_C(64) << 20)
-#define CONNECTIONS_DEFAULT 16
-
-/* Descriptors that are not connections: standard ones, the poller's, the JSON file. */
+/* Descriptors that are not connections: standard ones, the poller's, the files of results. */
 #define DESCRIPTORS_KEPT 32
+
+enum status {
+    STATUS_DONE = 0,
+    STATUS_FAILED = 1,
+    STATUS_WRONG = 2,
+    STATUS_VOID = 3,
+};
 
 static const char help[] =
     "weir load - send requests to an HTTP service and measure how it answers\n"
     "\n"
-    "Usage: weir load [OPTIONS] URL\n"
+    "Usage: weir load [OPTIONS] URL...\n"
+    "       weir load --merge FILE...\n"
     "  URL is http://HOST[:PORT]/PATH or unix:SOCKET:/PATH\n"
     "\n"
-    "How the load arises:\n"
-    "  --connections=N     closed loop: N clients, each asks again when it was answered [16].\n"
-    "                      Shows how fast the service can be; hides how it fails, because a slow\n"
-    "                      service is asked less.\n"
-    "  --rate=R            open loop: R requests a second, at random times (Poisson), whatever\n"
-    "                      became of the earlier ones.  Shows overload as users meet it: latency\n"
-    "                      counts from the time at which the request was due.\n"
-    "  --arrivals=KIND     of an open loop: poisson, or even (the same gap each time) [poisson]\n"
-    "  --seed=N            of the random times; the same seed gives the same schedule [1]\n"
-    "  --in-flight-max=N   of an open loop; arrivals beyond are counted, not sent\n"
-    "                      [20000, or what the limit of open files permits]\n"
-    "  --for=TIME          how long: 500ms, 5s, 2m [5s]\n"
+    "How fast?              weir load --connections=64 http://127.0.0.1:8080/hello/world\n"
+    "What under overload?   weir load --rate=3000 'http://127.0.0.1:8080/cpu?ms=1'\n"
+    "A step up and down:    weir load --rate=200:10s,2000:10s,200:10s --bin=50ms --json=r.json "
+    "URL\n"
+    "A mix:                 weir load --rate=500 --weight=9 URL --weight=1 URL\n"
     "\n"
-    "What is sent:\n"
-    "  --method=NAME       [GET; POST with a body]\n"
-    "  --body-bytes=N      a body of that many bytes [0]\n"
-    "  --close             a new connection for every request\n"
+    "A closed loop: clients that wait for their answer\n"
+    "  --connections=N     N clients, each asks again when it was answered [16].  Shows how fast "
+    "the\n"
+    "                      service can be; hides how it fails, because a slow service is asked "
+    "less.\n"
+    "\n"
+    "An open loop: requests come, whatever became of the earlier ones\n"
+    "  --rate=R            R requests a second.  Shows overload as users meet it: latency counts\n"
+    "                      from the time at which the request was due.\n"
+    "  --rate=STEPS        R:TIME,... one after the other; FROM..TO:TIME changes evenly, 0:TIME is "
+    "a\n"
+    "                      pause: 100:10s,100..2000:30s,0:5s.  Each step is reported by itself.\n"
+    "  --arrivals=KIND     poisson (at random), even, or bursty (random, at a rate that jumps "
+    "between\n"
+    "                      two states; the mean stays R) [poisson]\n"
+    "  --burst-ratio=K     bursty: the rate in a burst is K times that between two [10]\n"
+    "  --burst-for=TIME    bursty: mean length of a burst [100ms]\n"
+    "  --burst-every=TIME  bursty: mean time from one burst to the next [1s]\n"
+    "  --in-flight-max=N   arrivals beyond are counted, not sent, and the run is void\n"
+    "                      [20000, or what the limit of open files permits]\n"
+    "  --schedule          show when which request would be due, and send nothing\n"
+    "\n"
+    "Both\n"
+    "  --for=TIME          how long: 500ms, 5s, 2m [5s]\n"
+    "  --seed=N            of all that is random: the same seed gives the same schedule [1]\n"
     "  --timeout=TIME      then the client gives up and resets the connection [1s]\n"
     "\n"
-    "What is shown:\n"
+    "What is sent\n"
+    "  --weight=N          of the URL that follows: how often it is chosen [1]\n"
+    "  --urls=FILE         more URLs, a line each: [WEIGHT] URL\n"
+    "  --method=NAME       [GET; POST with a body]\n"
+    "  --header='N: V'     a header; may be repeated.  --headers-file=FILE: a line each\n"
+    "  --body-file=FILE    the body.  --body-bytes=N: a body of that many bytes\n"
+    "  --deadline-header[=NAME]\n"
+    "                      tells the service the milliseconds until --timeout [Weir-Timeout-Ms]\n"
+    "  --close             a new connection for every request; else they are kept alive, and a "
+    "new\n"
+    "                      one is made when none is free\n"
+    "\n"
+    "What is shown\n"
     "  --json=FILE         write the result as JSON too; - is standard output, instead of text\n"
+    "  --series            show the run second by second (JSON always has it)\n"
+    "  --bin=TIME          not by second but by this, from 10ms [1s]\n"
+    "  --hist=FILE         write the histograms; --merge FILE... adds those of several runs up, "
+    "and\n"
+    "                      gives percentiles of them all; with --hist and --json as above\n"
     "  --progress          a line each second; on a terminal one line is shown in any case\n"
     "\n"
-    "Ctrl-C ends early and shows what there is until then; a second one ends at once.\n"
-    "The exit status is 0 if anything was answered, 1 if nothing was, 2 for a wrong option.\n"
+    "A run is void when the generator itself was the limit: 1 % of the requests sent more than 1 "
+    "ms\n"
+    "late, more than 70 % of its core used, requests not sent, or no more ports or files.\n"
     "\n"
-    "How fast?              weir load --connections=64 http://127.0.0.1:8080/hello/world\n"
-    "What under overload?   weir load --rate=3000 'http://127.0.0.1:8080/cpu?ms=1'\n";
+    "Ctrl-C ends early and shows what there is until then; a second one ends at once.\n"
+    "The exit status is 0 if anything was answered, 1 if nothing was or a result could not be\n"
+    "written, 2 for a wrong option, 3 if the run is void.\n";
 
-struct command {
-    struct options options;
-    struct target_opts target;
-    struct plan plan;
-    const char *json;
-    bool progress;
-    bool help;
-};
+/* -- files ------------------------------------------------------------------------------------ */
 
-static void take_arrivals(struct command *c)
+static void cannot_write(const char *path)
 {
-    const char *kind = options_text(&c->options);
-    if (strcmp(kind, "even") == 0)
-        c->plan.arrivals = ARRIVALS_EVEN;
-    else if (strcmp(kind, "poisson") != 0)
-        options_wrong(&c->options, "it is poisson or even");
+    fprintf(stderr, "weir load: cannot write '%s': no such folder, not permitted, or disk full\n",
+            path);
 }
 
-static void take_option(struct command *c)
+/* Before the run, because after it the result would be lost. */
+static bool is_writable(const char *path)
 {
-    struct options *o = &c->options;
-    if (o->name == NULL && c->target.url == NULL)
-        c->target.url = o->value;
-    else if (o->name == NULL)
-        options_wrong(o, "one URL is enough");
-    else if (options_is(o, "help") || options_is(o, "h"))
-        c->help = options_flag(o);
-    else if (options_is(o, "connections"))
-        c->plan.connections = options_number(o, 1, 100000);
-    else if (options_is(o, "rate"))
-        c->plan.rate = options_decimal(o, 0.001, 1e7);
-    else if (options_is(o, "arrivals"))
-        take_arrivals(c);
-    else if (options_is(o, "seed"))
-        c->plan.seed = (uint64_t)options_number(o, 0, INT64_MAX - 1);
-    else if (options_is(o, "in-flight-max"))
-        c->plan.in_flight_max = options_number(o, 1, 1000000);
-    else if (options_is(o, "for"))
-        c->plan.for_ns = options_duration(o, WEIR_NS_PER_MS, 24 * HOUR_NS);
-    else if (options_is(o, "timeout"))
-        c->plan.timeout_ns = options_duration(o, WEIR_NS_PER_MS, HOUR_NS);
-    else if (options_is(o, "method"))
-        c->target.method = options_text(o);
-    else if (options_is(o, "body-bytes"))
-        c->target.body_bytes = (size_t)options_number(o, 0, BODY_BYTES_MAX);
-    else if (options_is(o, "close"))
-        c->target.close_each = options_flag(o);
-    else if (options_is(o, "json"))
-        c->json = options_text(o);
-    else if (options_is(o, "progress"))
-        c->progress = options_flag(o);
-    else
-        options_wrong(o, "there is no such option");
-}
-
-/* One line about the command as a whole. */
-static bool complain(const char *what)
-{
-    fprintf(stderr, "weir load: %s; try: weir load --help\n", what);
-    return false;
-}
-
-/* Reads and completes the command.  False: the mistake was reported. */
-static bool read_command(struct command *c, int argc, char **argv)
-{
-    options_init(&c->options, "weir load", argc, argv);
-    while (options_next(&c->options))
-        take_option(c);
-    if (c->options.wrong)
-        return false;
-    if (c->help)
+    if (path == NULL || strcmp(path, "-") == 0)
         return true;
-    if (c->target.url == NULL)
-        return complain("it wants an URL");
-    if (c->plan.rate > 0 && c->plan.connections > 0)
-        return complain("--rate (open loop) and --connections (closed loop) exclude each other");
-    if (c->plan.rate <= 0 && c->plan.connections == 0)
-        c->plan.connections = CONNECTIONS_DEFAULT;
-    if (c->target.method == NULL)
-        c->target.method = c->target.body_bytes > 0 ? "POST" : "GET";
-    if (stderr_is_terminal())
-        c->plan.progress = PROGRESS_LIVE;
-    else if (c->progress)
-        c->plan.progress = PROGRESS_LINES;
+    FILE *file = fopen(path, "a");
+    if (file != NULL)
+        (void)fclose(file);
+    else
+        cannot_write(path);
+    return file != NULL;
+}
 
-    const char *why = "";
-    const int rc = target_init(&c->plan.target, &c->target, &why);
-    if (rc < 0)
-        return complain(why);
+static FILE *open_result(const char *path)
+{
+    return strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
+}
+
+/* False: it could not be written, which was reported. */
+static bool close_result(FILE *file, const char *path)
+{
+    const bool to_stdout = file == stdout;
+    bool failed = file == NULL || (to_stdout ? fflush(file) != 0 : ferror(file) != 0);
+    if (file != NULL && !to_stdout && fclose(file) != 0)
+        failed = true;
+    if (failed || (to_stdout && ferror(stdout))) {
+        cannot_write(to_stdout ? "standard output" : path);
+        return false;
+    }
     return true;
 }
 
-/* The bound on what is in flight is also one on descriptors; better known before than at the
- * height of the run.  Where the user named none it is what the open files permit. */
-static bool check_descriptors(struct plan *plan)
+static bool write_histograms(const char *path, const struct histograms *histograms)
 {
-    const int64_t room = raise_open_files() - DESCRIPTORS_KEPT;
-    if (plan->in_flight_max == 0)
-        plan->in_flight_max = room < IN_FLIGHT_DEFAULT ? room : IN_FLIGHT_DEFAULT;
-    const int64_t wanted = plan->rate > 0 ? plan->in_flight_max : plan->connections;
-    if (wanted <= room)
-        return true;
-    fprintf(stderr,
-            "weir load: %lld connections are more than the open files that this shell permits"
-            " (room for %lld; see ulimit -n)\n",
-            (long long)wanted, (long long)room);
-    return false;
+    FILE *file = open_result(path);
+    if (file != NULL)
+        histfile_write(file, histograms);
+    return close_result(file, path);
+}
+
+/* -- merge and schedule ----------------------------------------------------------------------- */
+
+static int merge_into(const struct load_command *c, struct histograms *merged)
+{
+    for (int i = 0; i < c->words.count; i++) {
+        char why[HISTFILE_WHY_BYTES];
+        if (histfile_add(c->words.url[i], merged, why) < 0) {
+            fprintf(stderr, "weir load: '%s': %s\n", c->words.url[i], why);
+            return STATUS_FAILED;
+        }
+    }
+    if (c->hist != NULL && !write_histograms(c->hist, merged))
+        return STATUS_FAILED;
+    if (c->json != NULL) {
+        FILE *file = open_result(c->json);
+        if (file != NULL)
+            report_merged_json(file, c->words.count, merged);
+        if (!close_result(file, c->json))
+            return STATUS_FAILED;
+    }
+    if (c->json == NULL || strcmp(c->json, "-") != 0)
+        report_merged_text(stdout, c->words.count, merged);
+    return close_result(stdout, "-") ? STATUS_DONE : STATUS_FAILED;
+}
+
+static int merge(const struct load_command *c)
+{
+    struct histograms *merged = malloc(sizeof *merged);
+    if (merged == NULL) {
+        fprintf(stderr, "weir load: out of memory\n");
+        return STATUS_FAILED;
+    }
+    histograms_init(merged);
+    const int status = merge_into(c, merged);
+    free(merged);
+    return status;
+}
+
+/* The very times and choices that a run with these options makes. */
+static int show_schedule(struct load_command *c)
+{
+    struct arrivals arrivals;
+    struct arrival next;
+    arrivals_init(&arrivals, &c->plan.schedule);
+    printf("# seconds\tstep\turl\n");
+    while (!ferror(stdout) && arrivals_next(&arrivals, &next)) {
+        const int url = targets_choose(&c->plan.targets);
+        printf("%.9f\t%d\t%s\n", next.at_s, next.step + 1, c->plan.targets.all[url].url);
+    }
+    return close_result(stdout, "-") ? STATUS_DONE : STATUS_FAILED;
+}
+
+/* -- a run ------------------------------------------------------------------------------------ */
+
+static uint64_t answered(const struct tally *t)
+{
+    const uint64_t *of = t->all.of;
+    return of[OUTCOME_OK] + of[OUTCOME_SHED] + of[OUTCOME_OTHER] + of[OUTCOME_LATE];
+}
+
+/* One line for the log of a script: that nothing was answered, and mostly why. */
+static void say_nothing_answered(const struct plan *plan, const struct tally *t)
+{
+    const uint64_t *of = t->all.of;
+    fprintf(stderr, "weir load: none of %llu requests was answered",
+            (unsigned long long)counts_due(&t->all));
+    if (of[OUTCOME_TIMEOUT] > of[OUTCOME_ERROR])
+        fprintf(stderr, "; most often: no answer within %g s", (double)plan->timeout_ns / 1e9);
+    int most = 0;
+    for (int i = 1; i < ERROR_KINDS_MAX; i++)
+        most = t->errors[i].count > t->errors[most].count ? i : most;
+    if (of[OUTCOME_ERROR] >= of[OUTCOME_TIMEOUT] && of[OUTCOME_ERROR] > 0)
+        fprintf(stderr, "; most often: %s", report_error_text(t->errors[most].code));
+    fputc('\n', stderr);
+}
+
+static bool write_results(const struct load_command *c, const struct report *report)
+{
+    const bool text = c->json == NULL || strcmp(c->json, "-") != 0;
+    bool written = true;
+    if (text)
+        report_text(stdout, report);
+    if (c->json != NULL) {
+        FILE *file = open_result(c->json);
+        if (file != NULL)
+            report_json(file, report);
+        written = close_result(file, c->json);
+    }
+    /* Each file is tried: one full disk does not take the other results. */
+    if (c->hist != NULL) {
+        const struct histograms histograms = { report->tally->ok_ns, report->tally->shed_ns,
+                                               report->tally->send_ns };
+        written = write_histograms(c->hist, &histograms) && written;
+    }
+    return (!text || close_result(stdout, "-")) && written;
+}
+
+static int report(const struct load_command *c, const struct tally *tally)
+{
+    struct verdict verdict;
+    verdict_of(&verdict, &c->plan, tally);
+    const struct report all = {
+        .plan = &c->plan,
+        .tally = tally,
+        .verdict = &verdict,
+        .series = c->series,
+    };
+    if (!write_results(c, &all))
+        return STATUS_FAILED;
+    if (answered(tally) == 0) {
+        say_nothing_answered(&c->plan, tally);
+        return STATUS_FAILED;
+    }
+    return verdict.count > 0 ? STATUS_VOID : STATUS_DONE;
 }
 
 static void on_interrupt(int number)
@@ -172,90 +266,111 @@ static void on_interrupt(int number)
     (void)signal(number, SIG_DFL); /* the next one ends the program */
 }
 
-static int write_json(const struct command *c, const struct tally *tally)
+static int run_plan(struct load_command *c, struct tally *tally)
 {
-    const bool to_stdout = strcmp(c->json, "-") == 0;
-    FILE *file = to_stdout ? stdout : fopen(c->json, "w");
-    int rc = file == NULL ? WEIR_EIO : report_json(file, c->target.url, &c->plan, tally);
-    if (file != NULL && !to_stdout && fclose(file) != 0)
-        rc = WEIR_EIO;
-    if (rc < 0)
-        fprintf(stderr, "weir load: cannot write '%s'\n", c->json);
-    return rc;
-}
-
-static int report(const struct command *c, const struct tally *tally)
-{
-    if (c->json == NULL || strcmp(c->json, "-") != 0)
-        report_text(stdout, c->target.url, &c->plan, tally);
-    if (c->json != NULL && write_json(c, tally) < 0)
-        return 1;
-    if (fflush(stdout) != 0) {
-        fprintf(stderr, "weir load: cannot write the result\n");
-        return 1;
-    }
-    return tally->ok + tally->shed + tally->other + tally->late > 0 ? 0 : 1;
-}
-
-/* Before the run, because after it the result would be lost. */
-static bool json_is_writable(const struct command *c)
-{
-    if (c->json == NULL || strcmp(c->json, "-") == 0)
-        return true;
-    FILE *file = fopen(c->json, "a");
-    if (file == NULL) {
-        fprintf(stderr, "weir load: cannot write '%s'\n", c->json);
-        return false;
-    }
-    (void)fclose(file);
-    return true;
-}
-
-static int load(const struct command *c, struct tally *tally)
-{
-    if (!json_is_writable(c))
-        return 1;
     int rc = weir_open(&(struct weir_opts){
         .size = sizeof(struct weir_opts),
         .scheduler = WEIR_SCHEDULER_LOOP,
     });
     if (rc == 0) {
+        sharpen_timers();
         (void)signal(SIGINT, on_interrupt);
         rc = drive(&c->plan, tally);
         (void)signal(SIGINT, SIG_DFL);
         const int closed = weir_close(weir_in_ms(1000));
         rc = rc < 0 ? rc : closed;
     }
-    if (rc == WEIR_EINVAL) {
+    if (rc >= 0)
+        return report(c, tally);
+    if (tally->no_address != NULL)
         fprintf(stderr, "weir load: %s cannot be reached: of names only localhost is known\n",
-                c->plan.target.address);
-        return 1;
-    }
-    if (rc < 0) {
+                tally->no_address);
+    else
         fprintf(stderr, "weir load: it cannot start: %s\n", weir_err_text(rc));
-        return 1;
+    return STATUS_FAILED;
+}
+
+/* The bound on what is in flight is also one on descriptors; better known before than at the
+ * height of the run.  Where the user named none it is what the open files permit. */
+static bool bound_connections(struct plan *plan)
+{
+    const int64_t room = raise_open_files() - DESCRIPTORS_KEPT;
+    if (plan->in_flight_max == 0)
+        plan->in_flight_max = room < 1 ? 1 : room < IN_FLIGHT_DEFAULT ? room : IN_FLIGHT_DEFAULT;
+    const int64_t wanted = is_open_loop(plan) ? plan->in_flight_max : plan->connections;
+    /* Hosts do not share connections, so several are served better by more. */
+    plan->connections_max = wanted * plan->targets.hosts;
+    if (plan->connections_max > room)
+        plan->connections_max = room;
+    if (wanted <= room)
+        return true;
+    fprintf(stderr,
+            "weir load: %lld connections are more than the open files that this shell permits"
+            " (room for %lld; see ulimit -n)\n",
+            (long long)wanted, (long long)(room > 0 ? room : 0));
+    return false;
+}
+
+/* Results that cannot be had are told before the run. */
+static int prepare(struct load_command *c, struct tally *tally)
+{
+    if (!bound_connections(&c->plan) || !is_writable(c->json) || !is_writable(c->hist))
+        return STATUS_FAILED;
+    const struct tally_opts opts = {
+        .steps = is_open_loop(&c->plan) ? c->plan.schedule.step_count : 1,
+        .urls = c->plan.targets.count,
+        .bin_ns = c->plan.bin_ns,
+        .length_ns = c->plan.for_ns,
+        .timeout_ns = c->plan.timeout_ns,
+    };
+    const int rc = tally_init(tally, &opts);
+    if (rc == WEIR_EOVERFLOW) {
+        (void)load_command_complain(
+            "--bin is too narrow: a run has 100000 bins at most, a --timeout about 17000");
+        return STATUS_WRONG;
     }
-    return report(c, tally);
+    if (rc < 0)
+        fprintf(stderr, "weir load: %s\n", weir_err_text(rc));
+    return rc < 0 ? STATUS_FAILED : STATUS_DONE;
+}
+
+static int load(struct load_command *c)
+{
+    struct tally *tally = calloc(1, sizeof *tally);
+    if (tally == NULL) {
+        fprintf(stderr, "weir load: out of memory\n");
+        return STATUS_FAILED;
+    }
+    int status = prepare(c, tally);
+    if (status == STATUS_DONE)
+        status = run_plan(c, tally);
+    tally_fini(tally);
+    free(tally);
+    return status;
+}
+
+static int run_command(struct load_command *c, int argc, char **argv)
+{
+    if (!load_command_read(c, argc, argv))
+        return STATUS_WRONG;
+    if (c->help) {
+        fputs(help, stdout);
+        return STATUS_DONE;
+    }
+    if (c->merge)
+        return merge(c);
+    return c->schedule ? show_schedule(c) : load(c);
 }
 
 int command_load(int argc, char **argv)
 {
-    struct command c = {
-        .plan = { .for_ns = 5 * WEIR_NS_PER_S, .timeout_ns = WEIR_NS_PER_S, .seed = 1 }
-    };
-    if (!read_command(&c, argc, argv))
-        return 2;
-    if (c.help) {
-        fputs(help, stdout);
-        return 0;
-    }
-    int status = 1;
-    struct tally *tally = malloc(sizeof *tally);
-    if (tally == NULL)
+    struct load_command *c = malloc(sizeof *c);
+    if (c == NULL) {
         fprintf(stderr, "weir load: out of memory\n");
-    else if (check_descriptors(&c.plan))
-        status = load(&c, tally);
-    free(tally);
-    target_fini(&c.plan.target);
+        return STATUS_FAILED;
+    }
+    const int status = run_command(c, argc, argv);
+    load_command_fini(c);
+    free(c);
     return status;
 }

@@ -1,32 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* What `weir load` says in the end.
- *
- * A measurement that its own instrument has spoiled is worse than none, so the last lines always
- * judge the instrument: was every request sent when it was due, and did this program have CPU
- * time to spare?  The thresholds are those of the test protocol: sent later than 1 ms at p99, or
- * more than 70 % of the one core that it uses.
+/* What `weir load` tells people in the end.  The last lines always judge the instrument itself.
  *
  * Threads: one. */
 
 #include "drive/report.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #include "base/check.h"
 #include "http/status.h"
 
-#define SEND_LATENESS_MAX_NS (INT64_C(1000000))
-#define CPU_MAX 0.70
-
-static const double percents[] = { 50, 90, 99, 99.9, 100 };
-static const char *const percent_names[] = { "p50", "p90", "p99", "p99.9", "max" };
-
-static uint64_t total(const struct tally *t)
-{
-    return t->ok + t->shed + t->other + t->late + t->timeout + t->error + t->abandoned + t->over +
-           t->behind;
-}
+const double report_percents[PERCENTS] = { 50, 90, 99, 99.9, 100 };
+const char *const report_percent_names[PERCENTS] = { "p50", "p90", "p99", "p99.9", "max" };
 
 static double seconds(const struct tally *t)
 {
@@ -38,15 +23,13 @@ static double ms(int64_t ns)
     return (double)ns / 1e6;
 }
 
-static bool sent_late(const struct tally *t)
+const char *report_error_text(int code)
 {
-    return wi_hist_percentile(&t->send_ns, 99) > SEND_LATENESS_MAX_NS;
-}
-
-/* A closed loop sends whenever it is answered: it has no schedule, and is meant to be busy. */
-static bool is_void(const struct plan *plan, const struct tally *t)
-{
-    return plan->rate > 0 && (sent_late(t) || t->cpu > CPU_MAX || t->over > 0 || t->behind > 0);
+    if (code == 0)
+        return "other errors";
+    if (code == WEIR_EEOF)
+        return "closed by the service before its answer was complete";
+    return code <= -5001 ? wi_http_verdict_text(code) : weir_err_text(code);
 }
 
 /* 1234567 as "1,234,567". */
@@ -76,13 +59,23 @@ static void count_line(FILE *out, const char *name, uint64_t number, uint64_t of
     fputc('\n', out);
 }
 
+/* -- latencies -------------------------------------------------------------------------------- */
+
+static void latency_heading(FILE *out, const char *from)
+{
+    fprintf(out, "\n  %-14s", "latency, ms");
+    for (int i = 0; i < PERCENTS; i++)
+        fprintf(out, " %9s", report_percent_names[i]);
+    fprintf(out, "   from %s\n", from);
+}
+
 static void latency_line(FILE *out, const char *name, const struct wi_hist *hist)
 {
     if (wi_hist_count(hist) == 0)
         return;
     fprintf(out, "  %-14s", name);
-    for (size_t i = 0; i < wi_count_of(percents); i++)
-        fprintf(out, " %9.3f", ms(wi_hist_percentile(hist, percents[i])));
+    for (int i = 0; i < PERCENTS; i++)
+        fprintf(out, " %9.3f", ms(wi_hist_percentile(hist, report_percents[i])));
     fputc('\n', out);
 }
 
@@ -90,157 +83,208 @@ static void latency_table(FILE *out, const struct plan *plan, const struct tally
 {
     if (wi_hist_count(&t->ok_ns) + wi_hist_count(&t->shed_ns) + wi_hist_count(&t->send_ns) == 0)
         return;
-    fprintf(out, "\n  %-14s", "latency, ms");
-    for (size_t i = 0; i < wi_count_of(percents); i++)
-        fprintf(out, " %9s", percent_names[i]);
-    fprintf(out, "   from %s\n", plan->rate > 0 ? "the intended send time" : "sending");
+    latency_heading(out, is_open_loop(plan) ? "the intended send time" : "sending");
     latency_line(out, "ok", &t->ok_ns);
     latency_line(out, "503", &t->shed_ns);
     latency_line(out, "sent late by", &t->send_ns);
 }
 
-static const char *error_text(int code)
+/* -- tables: a line for each step, URL, bin --------------------------------------------------- */
+
+static uint64_t failed(const struct counts *counts)
 {
-    if (code == 0)
-        return "other errors";
-    return code <= -5001 ? wi_http_verdict_text(code) : weir_err_text(code);
+    return counts->of[OUTCOME_LATE] + counts->of[OUTCOME_TIMEOUT] + counts->of[OUTCOME_ERROR];
 }
+
+/* Headings and cells of the same widths. */
+static void cell_headings(FILE *out)
+{
+    fprintf(out, " %9s %9s %8s %8s %8s %8s", "requests", "ok", "503", "other", "failed",
+            "not sent");
+}
+
+static void cells(FILE *out, const struct counts *counts)
+{
+    fprintf(out, " %9" PRIu64 " %9" PRIu64 " %8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %8" PRIu64,
+            counts_due(counts), counts->of[OUTCOME_OK], counts->of[OUTCOME_SHED],
+            counts->of[OUTCOME_OTHER], failed(counts), counts_not_sent(counts));
+}
+
+static void percentile_cells(FILE *out, const struct wi_hist *hist)
+{
+    for (int i = 0; i < PERCENTS; i++) {
+        if (wi_hist_count(hist) > 0)
+            fprintf(out, " %9.3f", ms(wi_hist_percentile(hist, report_percents[i])));
+        else
+            fprintf(out, " %9s", "-");
+    }
+    fputc('\n', out);
+}
+
+static void percentile_headings(FILE *out)
+{
+    for (int i = 0; i < PERCENTS; i++)
+        fprintf(out, " %9s", report_percent_names[i]);
+    fprintf(out, "  ms\n");
+}
+
+static void step_table(FILE *out, const struct report *r)
+{
+    if (r->tally->step_count < 2)
+        return;
+    fprintf(out, "\n  %4s %17s %7s", "step", "rate", "s");
+    cell_headings(out);
+    percentile_headings(out);
+    for (int i = 0; i < r->tally->step_count; i++) {
+        const struct step *step = &r->plan->schedule.steps[i];
+        char rate[48];
+        if (step->from != step->to)
+            snprintf(rate, sizeof rate, "%g..%g", step->from, step->to);
+        else
+            snprintf(rate, sizeof rate, "%g", step->from);
+        fprintf(out, "  %4d %17s %7g", i + 1, rate, step->seconds);
+        cells(out, &r->tally->steps[i].counts);
+        percentile_cells(out, &r->tally->steps[i].ok_ns);
+    }
+}
+
+static void url_table(FILE *out, const struct report *r)
+{
+    if (r->tally->url_count < 2)
+        return;
+    fprintf(out, "\n  %7s", "weight");
+    cell_headings(out);
+    fprintf(out, " %9s %9s  ms\n", "p50", "p99");
+    for (int i = 0; i < r->tally->url_count; i++) {
+        const struct url_tally *url = &r->tally->urls[i];
+        fprintf(out, "  %7g", r->plan->targets.all[i].weight);
+        cells(out, &url->counts);
+        fprintf(out, " %9.3f %9.3f  %s\n", ms(wi_hist_percentile(&url->ok_ns, 50)),
+                ms(wi_hist_percentile(&url->ok_ns, 99)), r->plan->targets.all[i].url);
+    }
+}
+
+static void series_table(FILE *out, const struct report *r)
+{
+    const struct series *series = &r->tally->series;
+    if (!r->series)
+        return;
+    fprintf(out, "\n  %8s", "due at s");
+    cell_headings(out);
+    fprintf(out, " %9s %9s %9s\n", "in flight", "p50 ms", "p99 ms");
+    for (int i = 0; i < series->opened; i++) {
+        const struct bin *bin = &series->bins[i];
+        fprintf(out, "  %8.2f", (double)(series->bin_ns * i) / 1e9);
+        cells(out, &bin->counts);
+        fprintf(out, " %9" PRId64, bin->in_flight);
+        if (bin->p50_ns >= 0)
+            fprintf(out, " %9.3f %9.3f\n", ms(bin->p50_ns), ms(bin->p99_ns));
+        else
+            fprintf(out, " %9s %9s\n", "-", "-");
+    }
+}
+
+/* -- the whole -------------------------------------------------------------------------------- */
 
 static void error_lines(FILE *out, const struct tally *t)
 {
     char text[32];
     for (size_t i = 0; i < ERROR_KINDS_MAX && t->errors[i].count > 0; i++)
         fprintf(out, "    %12s x  %s\n", grouped(t->errors[i].count, text),
-                error_text(t->errors[i].code));
+                report_error_text(t->errors[i].code));
 }
 
 /* Whether the figures may be believed. */
-static void judge(FILE *out, const struct plan *plan, const struct tally *t)
+static void judge(FILE *out, const struct report *r)
 {
-    char text[32];
-    fprintf(out, "\n  this program used %.0f %% of a core", t->cpu * 100);
-    if (plan->rate <= 0) {
-        fprintf(out, "%s\n",
-                t->cpu > CPU_MAX ? ": it may have been the limit, not the service" : "");
-        return;
-    }
-    if (!is_void(plan, t)) {
+    const bool open_loop = is_open_loop(r->plan);
+    const bool busy = r->tally->cpu > CPU_MAX;
+    fprintf(out, "\n  this program used %.0f %% of a core", r->tally->cpu * 100);
+    if (r->verdict->count == 0 && open_loop)
         fprintf(out, " and kept its schedule\n");
-        return;
-    }
-    fprintf(out, " and could NOT keep its schedule; do not rely on these figures:\n");
-    if (sent_late(t))
-        fprintf(out, "    1 %% of the requests were sent more than %.1f ms late\n",
-                ms(wi_hist_percentile(&t->send_ns, 99)));
-    if (t->cpu > CPU_MAX)
-        fprintf(out, "    it had less than %.0f %% of its core to spare\n", 100 - CPU_MAX * 100);
-    if (t->over > 0)
-        fprintf(out,
-                "    %s requests were not sent: %" PRId64 " were in flight (--in-flight-max)\n",
-                grouped(t->over, text), plan->in_flight_max);
-    if (t->behind > 0)
-        fprintf(out, "    %s requests were not sent: it was a timeout behind its schedule\n",
-                grouped(t->behind, text));
+    else if (r->verdict->count == 0)
+        fprintf(out, "%s\n", busy ? ": it may have been the limit, not the service" : "");
+    else
+        fprintf(out, ", and the run is VOID; do not rely on these figures:\n");
+    for (int i = 0; i < r->verdict->count; i++)
+        fprintf(out, "    %s\n", r->verdict->reasons[i]);
 }
 
-static void heading(FILE *out, const char *url, const struct plan *plan, const struct tally *t)
+static const char *arrivals_name(enum arrivals_kind kind)
 {
-    fprintf(out, "%s\n", url);
-    if (plan->rate > 0)
-        fprintf(out, "open loop, %g requests a second (%s, seed %" PRIu64 "), %.1f s", plan->rate,
-                plan->arrivals == ARRIVALS_POISSON ? "Poisson" : "even", plan->seed, seconds(t));
+    switch (kind) {
+    case ARRIVALS_EVEN:
+        return "even";
+    case ARRIVALS_BURSTY:
+        return "bursty";
+    default:
+        return "Poisson";
+    }
+}
+
+static void heading(FILE *out, const struct plan *plan, const struct tally *t)
+{
+    if (plan->targets.count == 1)
+        fprintf(out, "%s\n", plan->targets.all[0].url);
+    else
+        fprintf(out, "%d URLs\n", plan->targets.count);
+    if (is_open_loop(plan))
+        fprintf(out, "open loop, %g requests a second%s (%s, seed %" PRIu64 "), %.1f s",
+                schedule_mean_rate(&plan->schedule),
+                plan->schedule.step_count > 1 ? " in the mean of all steps" : "",
+                arrivals_name(plan->schedule.kind), plan->schedule.seed, seconds(t));
     else
         fprintf(out, "closed loop, %" PRId64 " connections, %.1f s", plan->connections, seconds(t));
     fprintf(out, ", timeout %g s%s\n\n", (double)plan->timeout_ns / 1e9,
             t->interrupted ? "  [interrupted: a partial result]" : "");
 }
 
-void report_text(FILE *out, const char *url, const struct plan *plan, const struct tally *t)
+static void summary(FILE *out, const struct tally *t)
 {
     char text[32];
     char rate[32];
-    const uint64_t all = total(t);
-    heading(out, url, plan, t);
+    const uint64_t *of = t->all.of;
+    const uint64_t all = counts_due(&t->all);
     fprintf(out, "  %-14s %12s  %s/s answered ok, %.1f MB in, %.1f MB out\n", "requests",
-            grouped(all, text), grouped((uint64_t)((double)t->ok / seconds(t) + 0.5), rate),
+            grouped(all, text),
+            grouped((uint64_t)((double)of[OUTCOME_OK] / seconds(t) + 0.5), rate),
             (double)t->bytes_in / 1e6, (double)t->bytes_out / 1e6);
-    count_line(out, "ok", t->ok, all, "");
-    count_line(out, "503", t->shed, all, "refused at once: overloaded");
-    count_line(out, "other status", t->other, all, "400 and above, but not 503");
-    count_line(out, "late", t->late, all, "answered after the timeout");
-    count_line(out, "timeout", t->timeout, all, "not answered within the timeout");
-    count_line(out, "error", t->error, all, "");
+    count_line(out, "ok", of[OUTCOME_OK], all, "");
+    count_line(out, "503", of[OUTCOME_SHED], all, "refused at once: overloaded");
+    count_line(out, "other status", of[OUTCOME_OTHER], all, "400 and above, but not 503");
+    count_line(out, "late", of[OUTCOME_LATE], all, "answered after the timeout");
+    count_line(out, "timeout", of[OUTCOME_TIMEOUT], all, "not answered within the timeout");
+    count_line(out, "error", of[OUTCOME_ERROR], all, "");
     error_lines(out, t);
-    if (t->abandoned > 0)
-        count_line(out, "abandoned", t->abandoned, all, "in flight when interrupted");
-    if (t->over + t->behind > 0)
-        count_line(out, "not sent", t->over + t->behind, all, "see below");
+    if (of[OUTCOME_ABANDONED] > 0)
+        count_line(out, "abandoned", of[OUTCOME_ABANDONED], all, "in flight when interrupted");
+    if (counts_not_sent(&t->all) > 0)
+        count_line(out, "not sent", counts_not_sent(&t->all), all, "see below");
     fprintf(out, "  %-14s %12s", "connections", grouped(t->dialed, text));
     if (t->reconnects > 0)
         fprintf(out, "  %s replaced, which the service had closed", grouped(t->reconnects, text));
     fputc('\n', out);
-    latency_table(out, plan, t);
-    judge(out, plan, t);
 }
 
-/* -- JSON ------------------------------------------------------------------------------------- */
-
-static void json_text(FILE *out, const char *name, const char *value)
+void report_text(FILE *out, const struct report *report)
 {
-    fprintf(out, "  \"%s\": \"", name);
-    for (const char *at = value; *at != '\0'; at++) {
-        if (*at == '"' || *at == '\\')
-            fprintf(out, "\\%c", *at);
-        else if ((unsigned char)*at < ' ')
-            fprintf(out, "\\u%04x", (unsigned)(unsigned char)*at);
-        else
-            fputc(*at, out);
-    }
-    fprintf(out, "\",\n");
+    heading(out, report->plan, report->tally);
+    summary(out, report->tally);
+    latency_table(out, report->plan, report->tally);
+    step_table(out, report);
+    url_table(out, report);
+    series_table(out, report);
+    judge(out, report);
 }
 
-static void json_count(FILE *out, const char *name, uint64_t value)
+void report_merged_text(FILE *out, int files, const struct histograms *merged)
 {
-    fprintf(out, "  \"%s\": %" PRIu64 ",\n", name, value);
-}
-
-static void json_hist(FILE *out, const char *prefix, const struct wi_hist *hist)
-{
-    for (size_t i = 0; i < wi_count_of(percents); i++)
-        fprintf(out, "  \"%s_%s\": %.6f,\n", prefix, percent_names[i],
-                ms(wi_hist_percentile(hist, percents[i])));
-}
-
-int report_json(FILE *out, const char *url, const struct plan *plan, const struct tally *t)
-{
-    fprintf(out, "{\n");
-    json_text(out, "url", url);
-    json_text(out, "loop", plan->rate > 0 ? "open" : "closed");
-    fprintf(out, "  \"rate\": %.3f,\n", plan->rate);
-    json_count(out, "connections", (uint64_t)plan->connections);
-    json_count(out, "seed", plan->seed);
-    fprintf(out, "  \"seconds\": %.6f,\n", seconds(t));
-    fprintf(out, "  \"timeout_ms\": %.3f,\n", ms(plan->timeout_ns));
-    fprintf(out, "  \"interrupted\": %s,\n", t->interrupted ? "true" : "false");
-    json_count(out, "requests", total(t));
-    json_count(out, "ok", t->ok);
-    json_count(out, "shed_503", t->shed);
-    json_count(out, "other_status", t->other);
-    json_count(out, "late", t->late);
-    json_count(out, "timeout", t->timeout);
-    json_count(out, "error", t->error);
-    json_count(out, "abandoned", t->abandoned);
-    json_count(out, "not_sent", t->over + t->behind);
-    fprintf(out, "  \"ok_per_second\": %.3f,\n", (double)t->ok / seconds(t));
-    json_count(out, "bytes_in", t->bytes_in);
-    json_count(out, "bytes_out", t->bytes_out);
-    json_count(out, "dialed", t->dialed);
-    json_count(out, "reconnects", t->reconnects);
-    json_count(out, "in_flight_peak", (uint64_t)t->in_flight_peak);
-    json_hist(out, "ok_ms", &t->ok_ns);
-    json_hist(out, "shed_ms", &t->shed_ns);
-    json_hist(out, "send_late_ms", &t->send_ns);
-    fprintf(out, "  \"own_cpu\": %.4f,\n", t->cpu);
-    fprintf(out, "  \"schedule_kept\": %s\n}\n", is_void(plan, t) ? "false" : "true");
-    return ferror(out) ? WEIR_EIO : 0;
+    char text[32];
+    fprintf(out, "%d files, %s requests answered ok, ", files,
+            grouped(wi_hist_count(&merged->ok), text));
+    fprintf(out, "%s with 503\n", grouped(wi_hist_count(&merged->shed), text));
+    latency_heading(out, "the intended send time (closed loops: from sending)");
+    latency_line(out, "ok", &merged->ok);
+    latency_line(out, "503", &merged->shed);
+    latency_line(out, "sent late by", &merged->send_late);
 }

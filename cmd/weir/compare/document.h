@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WEIR_TOOL_COMPARE_DOCUMENT_H
+#define WEIR_TOOL_COMPARE_DOCUMENT_H
+
+/* Reading the document that report.h describes.  Whatever is absent, or not of the kind that it
+ * should be, reads as absent: so what judges and shows it needs no further checks.
+ *
+ * Threads: one. */
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include "weir/err.h"
+
+/* The number of that name; NAN when it is absent, negative or no number. */
+double figure_of(const json_t *object, const char *name);
+
+/* The text of that name; "" when it is absent. */
+const char *text_of(const json_t *object, const char *name);
+
+bool flag_of(const json_t *object, const char *name);
+
+/* The list of that name; NULL when it is absent, which json_array_size() takes for an empty one. */
+const json_t *list_of(const json_t *object, const char *name);
+
+/* The contestant of that name, NULL when there is none. */
+const json_t *contestant_of(const json_t *report, const char *name);
+
+/* The row's point at that multiple of its capacity, NULL when it was not measured.  cores is "one"
+ * or "all". */
+const json_t *point_of(const json_t *row, const char *cores, double multiple);
+
+/* Whether the generator could not keep its schedule there: such figures decide nothing. */
+bool is_void(const json_t *point);
+
+/* Text that grows as it is said.  After a failure (no memory) nothing is added any more. */
+struct words {
+    char *text; /* NULL while empty */
+    size_t bytes;
+    size_t capacity_bytes;
+    bool failed;
+};
+
+void words_say(struct words *words, const char *format, ...) WEIR_PRINTF(2, 3);
+void words_fini(struct words *words);
+
+/* A figure with about three digits: 1840, 47.3, 0.52, 4.  "-" when it is absent. */
+const char *short_number(double value, char text[static 32]);
+
+#endif

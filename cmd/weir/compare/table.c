@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: MIT */
+/* The report on a terminal.
+ *
+ * A workload has more columns than 80 characters hold.  They stand in the order in which they
+ * decide, those without any figure are left out, and they flow into as many blocks as the width
+ * asks for, each of which begins with the names again.  '*' marks the winner, or all who are within
+ * the spread of it.  What the contestants are, and what had to be set, comes once, at the end.
+ *
+ * Threads: one. */
+
+#include "compare/report.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "compare/document.h"
+#include "compare/terminal.h"
+
+#define COLUMNS_LEAST 80
+#define TABLE_COLUMNS_MAX 32
+#define MULTIPLES_SHOWN_MAX 12
+#define NAME_CHARACTERS_MAX 28
+#define GAP 2
+#define CELL_BYTES 40
+#define VOID_MARK "?"
+#define VOID_NOTES_MAX 2 /* reasons that are told in full; a busy machine makes every point void */
+
+/* What the cells of a table are taken from. */
+struct view {
+    const json_t *rows;
+    const json_t *verdict;
+    const char *cores; /* of the points that are shown */
+    int name_width;
+};
+
+struct column {
+    const char *heading;
+    char unit[32];
+    /* Prints the row's figure, "-" when it is absent. */
+    void (*cell)(const struct view *v, const struct column *c, const json_t *row, char *text);
+    const char *key; /* the figure's name */
+    double scale;    /* what it is multiplied with */
+    double multiple; /* of the point that it is taken from */
+    int width;
+    bool only_beyond_zero; /* left out also when it is 0 everywhere */
+};
+
+struct table {
+    struct view view;
+    struct column columns[TABLE_COLUMNS_MAX];
+    size_t count;
+};
+
+/* One line of a list, wrapped. */
+static void put_note(FILE *out, int columns, const char *name, const char *word, const char *text)
+{
+    struct words words = { 0 };
+    words_say(&words, "%s%s%s%s", name, word, text[0] != '\0' ? ": " : "", text);
+    if (!words.failed)
+        put_paragraph(out, words.text, 2, 4, columns);
+    words_fini(&words);
+}
+
+/* -- Cells ------------------------------------------------------------------------------------ */
+
+static void put_figure(char *text, double value)
+{
+    char number[32];
+    snprintf(text, CELL_BYTES, "%s", short_number(value, number));
+}
+
+static void row_cell(const struct view *v, const struct column *c, const json_t *row, char *text)
+{
+    (void)v;
+    put_figure(text, figure_of(row, c->key) * c->scale);
+}
+
+/* A figure of a void point decides nothing, but it is better than none to look at. */
+static void put_point_figure(char *text, const json_t *point, double value)
+{
+    put_figure(text, value);
+    if (is_void(point) && !isnan(value))
+        strcat(text, VOID_MARK);
+}
+
+static void point_cell(const struct view *v, const struct column *c, const json_t *row, char *text)
+{
+    const json_t *point = point_of(row, v->cores, c->multiple);
+    put_point_figure(text, point, figure_of(point, c->key) * c->scale);
+}
+
+/* The part of what was offered, in percent. */
+static void share_cell(const struct view *v, const struct column *c, const json_t *row, char *text)
+{
+    const json_t *point = point_of(row, v->cores, c->multiple);
+    const double offered = figure_of(point, "offered");
+    double part = figure_of(point, c->key);
+    if (strcmp(c->key, "late") == 0)
+        part += figure_of(point, "timeout");
+    if (strcmp(c->key, "error") == 0)
+        part += figure_of(point, "other");
+    put_point_figure(text, point, offered > 0 ? round(1000 * part / offered) / 10 : (double)NAN);
+}
+
+static void counter_cell(const struct view *v, const struct column *c, const json_t *row,
+                         char *text)
+{
+    (void)v;
+    (void)c;
+    const double due = figure_of(row, "state_expected");
+    const double seen = figure_of(row, "state_seen");
+    if (isnan(due) || isnan(seen))
+        snprintf(text, CELL_BYTES, "-");
+    else
+        snprintf(text, CELL_BYTES, "%.0f of %.0f", seen, due);
+}
+
+static bool has_figures(const json_t *row)
+{
+    static const char *const keys[] = { "capacity", "lost_per_crash", "state_seen" };
+    for (size_t i = 0; i < wi_count_of(keys); i++) {
+        if (!isnan(figure_of(row, keys[i])))
+            return true;
+    }
+    return json_array_size(list_of(row, "points")) > 0;
+}
+
+/* -- Columns ---------------------------------------------------------------------------------- */
+
+/* Adds the column if any row has a figure for it. */
+static void add_column(struct table *t, struct column column)
+{
+    bool used = false;
+    const int unit = characters(column.unit);
+    column.width = characters(column.heading) > unit ? characters(column.heading) : unit;
+    for (size_t i = 0; i < json_array_size(t->view.rows); i++) {
+        char text[CELL_BYTES];
+        column.cell(&t->view, &column, json_array_get(t->view.rows, i), text);
+        used |= strcmp(text, "-") != 0 && (!column.only_beyond_zero || text[0] != '0' ||
+                                           strspn(text, "0" VOID_MARK) != strlen(text));
+        if (characters(text) > column.width)
+            column.width = characters(text);
+    }
+    if (used && t->count < TABLE_COLUMNS_MAX)
+        t->columns[t->count++] = column;
+}
+
+static void add_row_column(struct table *t, const char *heading, const char *unit, const char *key,
+                           double scale)
+{
+    struct column column = { .heading = heading, .cell = row_cell, .key = key, .scale = scale };
+    snprintf(column.unit, sizeof column.unit, "%s", unit);
+    add_column(t, column);
+}
+
+static void add_point_column(struct table *t, const char *heading, const char *unit,
+                             const char *key, double multiple)
+{
+    struct column column = {
+        .heading = heading, .cell = point_cell, .key = key, .scale = 1, .multiple = multiple
+    };
+    if (unit[0] == '%')
+        column.cell = share_cell;
+    column.only_beyond_zero = strcmp(key, "error") == 0;
+    snprintf(column.unit, sizeof column.unit, "%sat %gx", unit, multiple);
+    add_column(t, column);
+}
+
+/* The multiples of the points of `cores`, in rising order; returns how many. */
+static size_t read_multiples(const json_t *rows, const char *cores,
+                             double out[MULTIPLES_SHOWN_MAX])
+{
+    size_t count = 0;
+    double last = -1;
+    while (count < MULTIPLES_SHOWN_MAX) {
+        double next = INFINITY;
+        for (size_t i = 0; i < json_array_size(rows); i++) {
+            const json_t *points = list_of(json_array_get(rows, i), "points");
+            for (size_t at = 0; at < json_array_size(points); at++) {
+                const json_t *point = json_array_get(points, at);
+                const double multiple = figure_of(point, "multiple");
+                if (strcmp(text_of(point, "cores"), cores) == 0 && multiple > last &&
+                    multiple < next)
+                    next = multiple;
+            }
+        }
+        if (isinf(next))
+            break;
+        out[count++] = last = next;
+    }
+    return count;
+}
+
+static void add_columns(struct table *t)
+{
+    double multiples[MULTIPLES_SHOWN_MAX];
+    const size_t count = read_multiples(t->view.rows, t->view.cores, multiples);
+    const double top = count > 0 ? multiples[count - 1] : 0;
+    add_column(t, (struct column){ .heading = "counted", .unit = "of due", .cell = counter_cell });
+    add_row_column(t, "lost", "per crash", "lost_per_crash", 1);
+    add_row_column(t, "crashes", "", "crashes", 1);
+    add_row_column(t, "recovers", "in ms", "recover_ms", 1);
+    add_row_column(t, "capacity", "per s", "capacity", 1);
+    for (size_t i = 0; i < count; i++)
+        add_point_column(t, i == 0 ? "goodput" : "", "", "goodput", multiples[i]);
+    add_point_column(t, "503", "% ", "shed", top);
+    add_point_column(t, "late", "% ", "late", top);
+    add_point_column(t, "errors", "% ", "error", top);
+    add_point_column(t, "p50 ms", "", "p50_ms", top);
+    add_point_column(t, "p99 ms", "", "p99_ms", top);
+    add_row_column(t, "CPU us", "per req.", "cpu_us_per_request", 1);
+    add_row_column(t, "all cores", "per s", "capacity_all", 1);
+    add_row_column(t, "speed-up", "by cores", "speed_up", 1);
+    add_row_column(t, "resident", "MB", "resident_bytes", 1e-6);
+    add_row_column(t, "pro-", "cesses", "processes", 1);
+    add_row_column(t, "threads", "", "threads", 1);
+    add_row_column(t, "spread", "%", "spread", 100);
+}
+
+/* -- Tables ----------------------------------------------------------------------------------- */
+
+static bool is_even(const json_t *verdict, const char *name)
+{
+    const json_t *even = list_of(verdict, "even");
+    for (size_t i = 0; i < json_array_size(even); i++) {
+        const char *text = json_string_value(json_array_get(even, i));
+        if (text != NULL && strcmp(text, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* One of the two lines above the columns [first, end), without blanks at its end. */
+static void put_headings(FILE *out, const struct table *t, size_t first, size_t end, bool units)
+{
+    int blanks = t->view.name_width + 2;
+    for (size_t c = first; c < end; c++) {
+        const struct column *column = &t->columns[c];
+        const char *text = units ? column->unit : column->heading;
+        blanks += column->width + GAP;
+        if (text[0] == '\0')
+            continue;
+        put_right(out, text, blanks);
+        blanks = 0;
+    }
+    fputc('\n', out);
+}
+
+/* The columns [first, end) of all rows. */
+static void put_block(FILE *out, const struct table *t, size_t first, size_t end)
+{
+    int width = t->view.name_width + 2;
+    for (size_t c = first; c < end; c++)
+        width += t->columns[c].width + GAP;
+    put_headings(out, t, first, end, false);
+    put_headings(out, t, first, end, true);
+    for (int i = 0; i < width; i++)
+        fputc('-', out);
+    fputc('\n', out);
+    for (size_t i = 0; i < json_array_size(t->view.rows); i++) {
+        const json_t *row = json_array_get(t->view.rows, i);
+        const char *name = text_of(row, "contestant");
+        if (!has_figures(row))
+            continue;
+        fputs(is_even(t->view.verdict, name) ? "* " : "  ", out);
+        put_left(out, name, t->view.name_width);
+        for (size_t c = first; c < end; c++) {
+            char text[CELL_BYTES];
+            t->columns[c].cell(&t->view, &t->columns[c], row, text);
+            put_right(out, text, t->columns[c].width + GAP);
+        }
+        fputc('\n', out);
+    }
+    fputc('\n', out);
+}
+
+static void put_blocks(FILE *out, const struct table *t, int columns)
+{
+    size_t first = 0;
+    while (first < t->count) {
+        int width = t->view.name_width + 2;
+        size_t end = first;
+        /* A column that is too wide for any block stands alone all the same. */
+        while (end < t->count && (end == first || width + t->columns[end].width + GAP <= columns)) {
+            width += t->columns[end].width + GAP;
+            end++;
+        }
+        put_block(out, t, first, end);
+        first = end;
+    }
+}
+
+/* The points that do not count, the first few with their reason. */
+static void put_void_notes(FILE *out, const json_t *rows, int columns)
+{
+    size_t voids = 0;
+    size_t all = 0;
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        const json_t *points = list_of(row, "points");
+        for (size_t at = 0; at < json_array_size(points); at++) {
+            const json_t *point = json_array_get(points, at);
+            char where[64];
+            all++;
+            if (!is_void(point) || ++voids > VOID_NOTES_MAX)
+                continue;
+            snprintf(where, sizeof where, " at %gx (%s) is void", figure_of(point, "multiple"),
+                     strcmp(text_of(point, "cores"), "all") == 0 ? "all cores" : "one core");
+            put_note(out, columns, text_of(row, "contestant"), where, text_of(point, "void"));
+        }
+    }
+    if (voids == 0)
+        return;
+    struct words words = { 0 };
+    words_say(&words,
+              "%zu of %zu points are void: marked %s, they decide nothing. The generator was held "
+              "up; close what else runs on this machine and try again.",
+              voids, all, VOID_MARK);
+    if (!words.failed)
+        put_paragraph(out, words.text, 2, 4, columns);
+    words_fini(&words);
+}
+
+/* What has no figures, or figures that do not count, and why. */
+static void put_row_notes(FILE *out, const json_t *rows, int columns)
+{
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        const char *name = text_of(row, "contestant");
+        if (json_object_get(row, "refused") != NULL)
+            put_note(out, columns, name, " was refused", text_of(row, "refused"));
+        if (json_object_get(row, "failed") != NULL)
+            put_note(out, columns, name, " failed", text_of(row, "failed"));
+        if (json_object_get(row, "note") != NULL)
+            put_note(out, columns, name, "", text_of(row, "note"));
+    }
+    put_void_notes(out, rows, columns);
+}
+
+static int widest_name(const json_t *list, const char *key)
+{
+    int width = 12;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const int own = characters(text_of(json_array_get(list, i), key));
+        width = own > width ? own : width;
+    }
+    return width < NAME_CHARACTERS_MAX ? width : NAME_CHARACTERS_MAX;
+}
+
+static void put_heading(FILE *out, const char *name, const char *what)
+{
+    put_right(out, name, 0);
+    fputs(": ", out);
+    put_right(out, what, 0);
+    fputs("\n\n", out);
+}
+
+static void put_workload(FILE *out, const json_t *workload, int columns)
+{
+    const json_t *verdict = json_object_get(workload, "verdict");
+    const json_t *rows = list_of(workload, "rows");
+    struct table t = { .view = { .rows = rows, .verdict = verdict } };
+    t.view.name_width = widest_name(rows, "contestant");
+    t.view.cores = text_of(verdict, "cores")[0] != '\0' ? text_of(verdict, "cores") : "one";
+    fputc('\n', out);
+    put_heading(out, text_of(workload, "name"), text_of(workload, "what"));
+    add_columns(&t);
+    put_blocks(out, &t, columns);
+    put_row_notes(out, rows, columns);
+    put_paragraph(out, text_of(verdict, "words"), 0, 0, columns);
+}
+
+/* What runs, in the article's words, and what it takes before the first request. */
+static void put_contestants(FILE *out, const json_t *report, int columns)
+{
+    const json_t *all = list_of(report, "contestants");
+    const int width = widest_name(all, "name");
+    const int model_width = columns - width - 2 - 36;
+    fputs("\nWhat they are, before the first request\n\n", out);
+    put_right(out, "", width + 2);
+    fprintf(out, "%8s%10s%7s%9s  model\n", "memory", "start ms", "MB", "threads");
+    for (size_t i = 0; i < json_array_size(all); i++) {
+        const json_t *contestant = json_array_get(all, i);
+        char texts[3][32];
+        if (json_object_get(contestant, "left_out") != NULL)
+            continue;
+        fputs("  ", out);
+        put_left(out, text_of(contestant, "name"), width);
+        fprintf(out, "%8s%10s%7s%9s  ", flag_of(contestant, "shares_memory") ? "shared" : "apart",
+                short_number(figure_of(contestant, "start_ms"), texts[0]),
+                short_number(figure_of(contestant, "resident_bytes") / 1e6, texts[1]),
+                short_number(figure_of(contestant, "threads"), texts[2]));
+        const char *model = text_of(contestant, "model");
+        put_left(out, model, characters(model) < model_width ? characters(model) : model_width);
+        fputc('\n', out);
+    }
+}
+
+static void put_settings(FILE *out, const json_t *report, int columns)
+{
+    const json_t *all = list_of(report, "contestants");
+    bool none = true;
+    fputs("\nSettings that had to be made\n", out);
+    for (size_t i = 0; i < json_array_size(all); i++) {
+        const json_t *contestant = json_array_get(all, i);
+        const json_t *settings = list_of(contestant, "settings");
+        struct words words = { 0 };
+        for (size_t at = 0; at < json_array_size(settings); at++) {
+            const char *text = json_string_value(json_array_get(settings, at));
+            words_say(&words, "%s%s", at == 0 ? "" : ", ", text != NULL ? text : "?");
+        }
+        if (words.bytes > 0)
+            put_note(out, columns, text_of(contestant, "name"), "", words.text);
+        none &= words.bytes == 0;
+        words_fini(&words);
+    }
+    if (none)
+        fputs("  none\n", out);
+}
+
+static void put_left_out(FILE *out, const json_t *report, int columns)
+{
+    const json_t *all = list_of(report, "contestants");
+    bool first = true;
+    for (size_t i = 0; i < json_array_size(all); i++) {
+        const json_t *contestant = json_array_get(all, i);
+        if (json_object_get(contestant, "left_out") == NULL)
+            continue;
+        if (first)
+            fputs("\nLeft out\n", out);
+        first = false;
+        put_note(out, columns, text_of(contestant, "name"), "", text_of(contestant, "left_out"));
+    }
+}
+
+void table_print(FILE *out, const json_t *report, int columns)
+{
+    const int width = columns > COLUMNS_LEAST ? columns : COLUMNS_LEAST;
+    const json_t *workloads = list_of(report, "workloads");
+    for (size_t i = 0; i < json_array_size(workloads); i++)
+        put_workload(out, json_array_get(workloads, i), width);
+    put_contestants(out, report, width);
+    put_settings(out, report, width);
+    put_left_out(out, report, width);
+    struct words words = { 0 };
+    const double timeout = figure_of(report, "timeout_ms");
+    words_say(&words,
+              "goodput: replies a second within %g ms of when they were due, at multiples of each "
+              "one's own capacity; late: answered after that, or not at all; *: the winner, or "
+              "within the spread of it.",
+              isnan(timeout) ? 1000 : timeout);
+    fputc('\n', out);
+    if (!words.failed)
+        put_paragraph(out, words.text, 0, 0, width);
+    words_fini(&words);
+    fputc('\n', out);
+    put_paragraph(out, text_of(report, "advice"), 0, 0, width);
+}
