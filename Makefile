@@ -2,7 +2,7 @@
 # The short names for what people do here; CMake does the building (CMakePresets.json).
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test check-all bench tidy format debug asan tsan clean help
+.PHONY: build demo test check-all bench tidy format debug asan tsan musl install deb clean help
 
 # Each configures and builds in build/<preset>/; an unchanged tree rebuilds nothing.
 build: deps-demo
@@ -12,7 +12,9 @@ deps-demo:
 	@tool/deps demo
 deps-test:
 	@tool/deps test
-.PHONY: deps-demo deps-test
+deps-all:
+	@tool/deps all
+.PHONY: deps-demo deps-test deps-all
 
 demo: deps-demo
 	@tool/build release programs
@@ -21,16 +23,28 @@ demo: deps-demo
 test: deps-test
 	@tool/test release
 
-check-all: deps-test
-	@tool/test release old-kernel $(if $(shell command -v clang),clang) stress fuzz \
-	    asan stress-asan fuzz-asan tsan stress-tsan
+check-all: deps-all
+	@tool/check-all $(STAGES)
 
 bench: deps-test
 	@tool/build release programs
-	@bench/run build/release
+	@bench/run build/release $(BENCH)
+figures:
+	@bench/figures.py
+.PHONY: figures
 
 debug asan tsan: deps-test
 	@tool/build $@
+musl: deps-all
+	@tool/build $@
+
+PREFIX ?= /usr/local
+install: deps-demo
+	@tool/build release programs man
+	@DESTDIR='$(DESTDIR)' tool/install '$(PREFIX)'
+
+deb: deps-all
+	@tool/deb
 
 tidy: deps-demo
 	@tool/tidy
@@ -47,11 +61,16 @@ help:
 	@echo '  make            build the library, the tool, the examples and the tests'
 	@echo '  make demo       build, then see one handler run under all five models (2 minutes)'
 	@echo '  make test       build, then run the tests a user runs (under 5 minutes)'
-	@echo '  make check-all  those, and sanitizers, stress, fuzzing, older kernels (long)'
-	@echo '  make bench      measure against a raw epoll server'
+	@echo '  make check-all  everything: sanitizers, stress, fuzzing, clang, musl, packages (long);'
+	@echo '                  some stages alone: make check-all STAGES="clang musl"'
+	@echo '  make bench      measure beside a raw epoll server, nginx, Go and Node (10 minutes);'
+	@echo '                  a first look in two: make bench BENCH=--quick'
+	@echo '  make figures    write doc/figures.md from what make bench found'
 	@echo '  make tidy       check the rules of the tree: layers, names, comments'
 	@echo '  make format     let clang-format decide the form'
-	@echo '  make debug      build in build/debug; likewise make asan, make tsan'
+	@echo '  make debug      build in build/debug; likewise make asan, make tsan, make musl'
+	@echo '  make install    to PREFIX=/usr/local; DESTDIR= stages it for a package'
+	@echo '  make deb        the Debian packages libweir0, libweir-dev and weir, in build/deb/'
 	@echo '  make clean      remove build/'
 	@echo
 	@echo 'The first run installs what is missing from Debian packages and says why.'

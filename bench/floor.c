@@ -2,17 +2,22 @@
 /* The floor: the least that a server in C can do for one HTTP request on epoll.
  *
  * One thread, level-triggered: recv, find the empty line, send a fixed answer.  It parses nothing,
- * routes nothing, times nothing out, and holds no state beyond a few bytes of an unfinished head;
- * what a real server costs above it is the price of being one.  The answer has the bytes of weir's
- * own to GET /hello/world, Date included, so that both send the same.  No code of weir is used.
+ * routes nothing, times nothing out, and holds no state beyond a few bytes of an unfinished head
+ * and how much of the answer is out; what a real server costs above it is the price of being one.
+ * The answer has the bytes of weir's own to GET /hello/world, Date included, so that both send the
+ * same; or those of a body of BODY_BYTES.  No code of weir is used.
  *
- * Usage: floor [PORT]; 0 or none takes a free one.  It prints the port and serves until killed.
+ *     floor [PORT [BODY_BYTES [close]]]
+ *
+ * PORT 0 or none takes a free one; BODY_BYTES 0 or none greets; `close` ends each connection after
+ * one answer.  It prints the port and serves until killed.
  *
  * Threads: one. */
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,15 +29,24 @@
 #define CONNECTIONS_MAX 65536
 #define EVENTS_MAX 256
 #define READ_BYTES 4096
+#define HEAD_BYTES_MAX 512
+#define BODY_BYTES_MAX (1 << 20)
 
-static const char body[] = "Hello, world!\n";
+static const char greeting[] = "Hello, world!\n";
 
-/* How many bytes of CR LF CR LF each connection has seen at the end of what it read. */
-static unsigned char matched[CONNECTIONS_MAX];
+/* By descriptor.  While an answer is not all sent, the connection is watched for room to write
+ * and not read. */
+static struct connection {
+    unsigned char matched; /* bytes of CR LF CR LF at the end of what was read */
+    unsigned owed;         /* answers, counting the one that is partly sent */
+    size_t sent;           /* bytes of that one */
+} connections[CONNECTIONS_MAX];
 
-static char answer[512];
+static char answer[HEAD_BYTES_MAX + BODY_BYTES_MAX];
 static size_t answer_bytes;
 static time_t answer_second;
+static size_t body_bytes;
+static bool closes;
 
 static void die(const char *what)
 {
@@ -40,7 +54,7 @@ static void die(const char *what)
     exit(1);
 }
 
-/* The date changes once a second, and so does the answer. */
+/* The date changes once a second, and so does the answer; its length does not. */
 static void refresh_answer(void)
 {
     const time_t now = time(NULL);
@@ -51,22 +65,30 @@ static void refresh_answer(void)
     struct tm parts;
     gmtime_r(&now, &parts);
     strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &parts);
-    answer_bytes = (size_t)snprintf(answer, sizeof answer,
-                                    "HTTP/1.1 200 OK\r\n"
-                                    "Content-Length: %zu\r\n"
-                                    "Date: %s\r\n"
-                                    "Content-Type: text/plain; charset=utf-8\r\n"
-                                    "\r\n"
-                                    "%s",
-                                    sizeof body - 1, date, body);
+    const size_t bytes = body_bytes > 0 ? body_bytes : sizeof greeting - 1;
+    const int head = snprintf(
+        answer, HEAD_BYTES_MAX,
+        "HTTP/1.1 200 OK\r\n"
+        "Content-Length: %zu\r\n"
+        "Date: %s\r\n"
+        "Content-Type: %s\r\n"
+        "%s"
+        "\r\n",
+        bytes, date, body_bytes > 0 ? "application/octet-stream" : "text/plain; charset=utf-8",
+        closes ? "Connection: close\r\n" : "");
+    if (body_bytes > 0)
+        memset(answer + head, 'x', bytes);
+    else
+        memcpy(answer + head, greeting, bytes);
+    answer_bytes = (size_t)head + bytes;
 }
 
 /* Counts the empty lines that end in these bytes, given what came before. */
-static int heads_ended(int fd, const char *data, size_t len)
+static unsigned heads_ended(struct connection *connection, const char *data, size_t len)
 {
     static const char empty_line[] = "\r\n\r\n";
-    int heads = 0;
-    unsigned seen = matched[fd];
+    unsigned heads = 0;
+    unsigned seen = connection->matched;
     for (size_t i = 0; i < len; i++) {
         if (data[i] == empty_line[seen])
             seen++;
@@ -77,7 +99,7 @@ static int heads_ended(int fd, const char *data, size_t len)
             seen = 0;
         }
     }
-    matched[fd] = (unsigned char)seen;
+    connection->matched = (unsigned char)seen;
     return heads;
 }
 
@@ -93,29 +115,60 @@ static void take_connections(int listener, int poller)
         }
         const int on = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        matched[fd] = 0;
+        connections[fd] = (struct connection){ 0 };
         struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
         if (epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event) != 0)
             close(fd);
     }
 }
 
-static void serve(int fd)
+static void watch(int poller, int fd, unsigned events)
 {
-    char data[READ_BYTES];
-    const ssize_t got = recv(fd, data, sizeof data, 0);
-    if (got <= 0) {
-        if (got == 0 || errno != EAGAIN)
-            close(fd);
-        return;
+    struct epoll_event event = { .events = events, .data.fd = fd };
+    if (epoll_ctl(poller, EPOLL_CTL_MOD, fd, &event) != 0)
+        die("floor: epoll_ctl");
+}
+
+/* Sends what is owed, as far as there is room.  False: the connection is of no more use. */
+static bool pay(struct connection *connection, int fd)
+{
+    while (connection->owed > 0) {
+        const ssize_t sent =
+            send(fd, answer + connection->sent, answer_bytes - connection->sent, MSG_NOSIGNAL);
+        if (sent < 0)
+            return errno == EAGAIN;
+        connection->sent += (size_t)sent;
+        if (connection->sent < answer_bytes)
+            continue;
+        connection->sent = 0;
+        connection->owed--;
+        if (closes)
+            return false;
     }
-    for (int heads = heads_ended(fd, data, (size_t)got); heads > 0; heads--) {
-        /* The answer fits into an empty socket buffer; a peer that does not read is cut off. */
-        if (send(fd, answer, answer_bytes, MSG_NOSIGNAL) != (ssize_t)answer_bytes) {
-            close(fd);
+    return true;
+}
+
+static void serve(int poller, int fd, unsigned events)
+{
+    struct connection *connection = &connections[fd];
+    const bool was_owing = connection->owed > 0;
+    if (!was_owing) {
+        char data[READ_BYTES];
+        const ssize_t got = recv(fd, data, sizeof data, 0);
+        if (got <= 0) {
+            if (got == 0 || errno != EAGAIN)
+                close(fd);
             return;
         }
+        connection->owed = heads_ended(connection, data, (size_t)got);
     }
+    if ((events & (EPOLLERR | EPOLLHUP)) != 0 || !pay(connection, fd)) {
+        close(fd);
+        return;
+    }
+    const bool owes = connection->owed > 0;
+    if (owes != was_owing)
+        watch(poller, fd, owes ? EPOLLOUT : EPOLLIN);
 }
 
 static int listen_on(int port)
@@ -141,6 +194,12 @@ static int listen_on(int port)
 
 int main(int argc, char **argv)
 {
+    body_bytes = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
+    closes = argc > 3 && strcmp(argv[3], "close") == 0;
+    if (body_bytes > BODY_BYTES_MAX) {
+        fprintf(stderr, "floor: a body has at most %d bytes\n", BODY_BYTES_MAX);
+        return 2;
+    }
     const int listener = listen_on(argc > 1 ? atoi(argv[1]) : 0);
     const int poller = epoll_create1(EPOLL_CLOEXEC);
     if (poller < 0)
@@ -158,7 +217,7 @@ int main(int argc, char **argv)
             if (events[i].data.fd == listener)
                 take_connections(listener, poller);
             else
-                serve(events[i].data.fd);
+                serve(poller, events[i].data.fd, events[i].events);
         }
     }
 }

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Starting, watching and ending the servers that are measured, and what they use meanwhile.
 
-Everything is read from /proc of the process tree; processes are ended by their own ids."""
-import json
+Everything is read from /proc of the process tree; processes are ended by their own ids.  Should
+this process vanish, the kernel tells each to end, so that nothing outlives a measurement."""
 import os
 import pathlib
 import resource
@@ -10,54 +10,59 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from common import FOLDER, ROOT
+
+sys.path.insert(0, str(ROOT / "tool"))
+from processes import free_port, resident_bytes, tree  # noqa: E402,F401
+
 PEERS = ROOT / "bench" / "peers"
-REPORT = ROOT / "build" / "bench" / "report.json"
 START_SECONDS_MAX = 15
+END_SECONDS_MAX = 5
+LARGE_BYTES = 65536
+RESOURCES = 100
+TOOL_PATH = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/usr/local/go/bin"
+
+# tool: (what it is called, the Debian package that brings it)
+PACKAGES = {"nginx": ("nginx", "nginx"), "go": ("Go", "golang-go"), "node": ("Node", "nodejs"),
+            "wrk": ("wrk", "wrk"), "valgrind": ("valgrind", "valgrind")}
 
 
-def cores():
-    return sorted(os.sched_getaffinity(0))
+def find(tool):
+    return shutil.which(tool, path=TOOL_PATH)
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def missing(tool):
+    """Why a tool's rows are left out; None when it is there."""
+    if find(tool):
+        return None
+    called, package = PACKAGES[tool]
+    return f"{called} is not installed (Debian package {package})"
 
 
 def raise_open_files():
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
 
 
-def on_core(core):
-    """What a child does before it runs: it pins itself and may open many files."""
-    def prepare():
-        if core is not None:
-            os.sched_setaffinity(0, {core})
-        raise_open_files()
-    return prepare
+def as_child(core=None):
+    """What stands before a child's command: it is ended with its parent, and stays on a core."""
+    pinned = ["taskset", "-c", str(core)] if core is not None else []
+    return ["setpriv", "--pdeathsig", "TERM", "--", *pinned]
 
 
-def tree(pid):
-    """The process and all that descend from it."""
-    found = [pid]
-    for parent in found:
-        for task in pathlib.Path(f"/proc/{parent}/task").glob("*/children"):
-            try:
-                found += [int(child) for child in task.read_text().split()]
-            except OSError:
-                pass
-    return found
+def environment():
+    """Without what would give weir options behind the back of the command line."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("WEIR_")}
 
 
 def cpu_ns(pid):
-    """CPU time of every living thread of the tree, by the scheduler's own account."""
+    """CPU time, user and system, of every living thread of the tree, by the scheduler's own
+    account."""
     total = 0
     for process in tree(pid):
         for stat in pathlib.Path(f"/proc/{process}/task").glob("*/schedstat"):
@@ -68,33 +73,23 @@ def cpu_ns(pid):
     return total
 
 
-def resident_bytes(pid):
-    """Resident memory of the tree; what processes share is counted once (Pss)."""
-    total = 0
-    for process in tree(pid):
-        try:
-            for line in pathlib.Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
-                    total += int(line.split()[1]) * 1024
-        except OSError:
-            pass
-    return total
-
-
 class Server:
     """One server process tree on a port of its own."""
 
-    def __init__(self, name, command, core=None):
+    def __init__(self, name, command, core=None, prefix=(), seconds=START_SECONDS_MAX):
         self.name = name
         self.port = free_port()
         self.folder = tempfile.mkdtemp(prefix="weir-bench-")
-        argv = [word.replace("PORT", str(self.port)) for word in command(self)]
-        self.process = subprocess.Popen(
-            argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            stdin=subprocess.DEVNULL, preexec_fn=on_core(core), start_new_session=True)
-        self.url = f"http://127.0.0.1:{self.port}/hello/world"
+        # nginx's worker is another user if this one is root.
+        os.chmod(self.folder, 0o755)
+        self.process = None
         try:
-            self.wait()
+            argv = [word.replace("PORT", str(self.port)) for word in command(self)]
+            self.log = open(pathlib.Path(self.folder) / "log", "w+", encoding="utf-8")
+            self.process = subprocess.Popen(
+                [*as_child(core), *prefix, *argv], stdin=subprocess.DEVNULL, stdout=self.log,
+                stderr=self.log, env=environment(), start_new_session=True)
+            self.wait(seconds)
         except BaseException:
             self.stop()
             raise
@@ -103,23 +98,34 @@ class Server:
     def pid(self):
         return self.process.pid
 
-    def wait(self):
-        end = time.monotonic() + START_SECONDS_MAX
+    def said(self):
+        """The end of what it printed."""
+        self.log.seek(0)
+        return self.log.read()[-500:].strip()
+
+    def wait(self, seconds):
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.process.poll() is not None:
-                raise RuntimeError(f"{self.name} ended with status {self.process.returncode}")
+                raise RuntimeError(f"{self.name} ended with status {self.process.returncode} "
+                                   f"instead of listening; it said: {self.said()}")
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
                 return
             except OSError:
                 time.sleep(0.02)
-        raise RuntimeError(f"{self.name} does not listen after {START_SECONDS_MAX} s")
+        raise RuntimeError(f"{self.name} does not listen after {seconds} s")
 
-    def stop(self):
+    def end(self, seconds=END_SECONDS_MAX):
+        """Ends it in good order if it lets itself be; the status, or None if it had to be
+        killed."""
+        if self.process is None:
+            return None
         pids = tree(self.process.pid)
-        self.process.send_signal(signal.SIGTERM)
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(5)
+            return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             for pid in pids:
                 try:
@@ -127,6 +133,12 @@ class Server:
                 except ProcessLookupError:
                     pass
             self.process.wait()
+            return None
+
+    def stop(self):
+        self.end()
+        if self.process is not None:
+            self.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self):
@@ -136,77 +148,56 @@ class Server:
         self.stop()
 
 
+# -- how each is started -------------------------------------------------------------------------
+
 def weir(build, *options):
-    return lambda server: [str(build / "weir"), "serve", "--listen=127.0.0.1:PORT", *options]
+    return lambda server: [str(build / "bench" / "http"), "--listen=127.0.0.1:PORT", *options]
 
 
-def floor(build):
-    return lambda server: [str(build / "bench" / "floor"), "PORT"]
+def floor(build, *options):
+    return lambda server: [str(build / "bench" / "floor"), "PORT", *options]
 
 
 def nginx(server):
+    folder = pathlib.Path(server.folder)
+    (folder / "body").write_text("x" * LARGE_BYTES)
+    many = [f'location /many/r{number:02}/ {{ return 200 "item 7 of 42\\n"; }}'
+            for number in range(RESOURCES)]
     text = (PEERS / "nginx.conf").read_text()
-    text = text.replace("PORT", str(server.port)).replace("FOLDER", server.folder)
-    path = pathlib.Path(server.folder) / "nginx.conf"
+    for word, value in (("        MANY", "\n".join(many)), ("PORT", str(server.port)),
+                        ("FOLDER", server.folder)):
+        text = text.replace(word, value)
+    path = folder / "nginx.conf"
     path.write_text(text)
     return [find("nginx"), "-p", server.folder, "-e", "stderr", "-c", str(path)]
 
 
 def node(server):
-    return [find("node"), str(PEERS / "hello.js"), "PORT"]
+    return [find("node"), str(PEERS / "http.js"), "PORT"]
 
 
 def go(server):
-    return [str(REPORT.parent / "hello-go"), "PORT"]
+    return [str(FOLDER / "http-go"), "PORT"]
 
 
-def find(tool):
-    return shutil.which(tool, path=os.environ["PATH"] + ":/usr/sbin:/usr/local/go/bin")
-
-
-def build_go():
-    """Builds the Go peer.  None, or why it cannot be had."""
-    if not find("go"):
-        return "go is not installed"
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    built = subprocess.run([find("go"), "build", "-o", str(REPORT.parent / "hello-go"),
-                            str(PEERS / "hello.go")], capture_output=True, text=True,
-                           env={**os.environ, "GO111MODULE": "off",
-                                "GOCACHE": str(REPORT.parent / "go-cache")})
-    return None if built.returncode == 0 else f"go build failed: {built.stderr.strip()[:200]}"
+def build_go(source, program):
+    """Builds a program of bench/peers.  None, or why it cannot be had."""
+    if missing("go"):
+        return missing("go")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    built = subprocess.run(
+        [*as_child(), find("go"), "build", "-o", str(FOLDER / program), str(PEERS / source)],
+        capture_output=True, text=True,
+        env={**os.environ, "GO111MODULE": "off", "GOCACHE": str(FOLDER / "go-cache")})
+    if built.returncode == 0:
+        return None
+    return f"go cannot build bench/peers/{source}: {built.stderr.strip()[:200]}"
 
 
 def peers():
     """(name, command) of the peers that are here, and a line for each that is not."""
-    have, missing = [], []
-    if find("nginx"):
-        have.append(("nginx", nginx))
-    else:
-        missing.append("nginx is not installed")
-    why = build_go()
-    if why is None:
-        have.append(("Go net/http", go))
-    else:
-        missing.append(why)
-    if find("node"):
-        have.append(("Node http", node))
-    else:
-        missing.append("node is not installed")
-    return have, missing
-
-
-def machine():
-    model = "unknown processor"
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            model = line.split(":", 1)[1].strip()
-            break
-    return f"{len(cores())} cores of {model}, Linux {os.uname().release}"
-
-
-def append_report(entry):
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    entry = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "machine": machine(),
-             **entry}
-    with REPORT.open("a") as out:
-        out.write(json.dumps(entry) + "\n")
+    wanted = (("nginx", nginx, missing("nginx")),
+              ("Go net/http", go, build_go("http.go", "http-go")),
+              ("Node http", node, missing("node")))
+    return ([(name, command) for name, command, why in wanted if why is None],
+            [why for _, _, why in wanted if why is not None])

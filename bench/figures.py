@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Writes doc/figures.md from what was measured last.
+
+usage: bench/figures.py [--report FILE] [--output FILE]
+
+Reads build/bench/report.json, which `make bench` writes, and bench/baseline.json, which
+`bench/instructions.py --update` writes.  The page has ratios where figures move with the machine,
+and figures where they do not."""
+import argparse
+import json
+import pathlib
+import sys
+import textwrap
+
+import common
+
+BASELINE = common.ROOT / "bench" / "baseline.json"
+
+# A part of the page: the rows whose names begin so, the program, the heading and the words.
+PARTS = (
+    ("http/", "http_cost", "CPU time per request",
+     """User and system CPU time of one request, weir's divided by the peer's: below 1.00 weir
+     needs less. One core for the server, another for wrk with 64 connections. The floor is
+     `bench/floor.c`, the least that a server on epoll can do. The rows: the smallest answer,
+     sixteen of them asked for at once, 65,536 bytes, one of 500 routes, a connection for each
+     request."""),
+    ("http/idle/", "idle", "Memory of an idle connection",
+     """What resident memory grows by with each idle keep-alive connection, weir's divided by the
+     peer's."""),
+    ("core/", "core", "Core operations",
+     """Time of one operation on one worker, weir's divided by that of Go with `GOMAXPROCS=1`.
+     `bench/core_ops.c` says what each does."""),
+)
+
+
+def paragraph(words):
+    return textwrap.fill(" ".join(words.split()), 100, break_on_hyphens=False)
+
+
+def read_report(path):
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except OSError as error:
+        sys.exit(f"bench/figures: {path}: {error.strerror}; `make bench` writes it first")
+    except ValueError as error:
+        sys.exit(f"bench/figures: {path} is no report: {error}; `make bench` makes it anew")
+    if not rows:
+        sys.exit(f"bench/figures: {path} has no row; see what `make bench` left out")
+    return rows
+
+
+def rows_of(rows, prefix):
+    """Those of a part; idle memory has one of its own."""
+    return [row for row in rows if row["name"].startswith(prefix)
+            and (prefix != "http/" or not row["name"].startswith("http/idle/"))]
+
+
+def ratio(row):
+    digits = 2 if row["ratio"] >= 0.1 else 3
+    return f"{row['ratio']:.{digits}f} ±{row['spread'] / 2:.0%}"
+
+
+def table(rows):
+    """A line for each thing measured and model, a column for each peer."""
+    peers = list(dict.fromkeys(row["peer_name"] for row in rows))
+    lines = ["| row | weir under | " + " | ".join(f"to {peer}" for peer in peers) + " |",
+             "|---|---|" + "---:|" * len(peers)]
+    for name in dict.fromkeys(row["name"] for row in rows):
+        _, what, model = name.split("/")
+        found = {row["peer_name"]: ratio(row) for row in rows if row["name"] == name}
+        cells = " | ".join(found.get(peer, "–") for peer in peers)
+        lines.append(f"| {what} | `{model}` | {cells} |")
+    return lines
+
+
+def measured_part(rows, prefix, program, heading, words):
+    mine = rows_of(rows, prefix)
+    if not mine:
+        return []
+    return [f"## {heading}", "", paragraph(words), "", *table(mine), "",
+            f"`bench/run build/release {program}`, {mine[0]['rounds']} rounds.", ""]
+
+
+def counted_part(baseline):
+    """Instructions need no peer and no quiet machine."""
+    names = list(dict.fromkeys(name.split("/")[0] for name in baseline["instructions"]))
+    models = list(dict.fromkeys(name.split("/")[1] for name in baseline["instructions"]))
+    lines = ["## Instructions", "", paragraph(
+        """User-space instructions of one operation, counted by valgrind; they repeat within a per
+        cent on any machine, loaded or not. `make check-all` fails where one moves by more than 3
+        per cent. A pipelined request is one of sixteen."""), "",
+             "| row | " + " | ".join(f"`{model}`" for model in models) + " |",
+             "|---|" + "---:|" * len(models)]
+    for name in names:
+        counts = [baseline["instructions"].get(f"{name}/{model}") for model in models]
+        cells = " | ".join("–" if count is None else f"{count:,.0f}" for count in counts)
+        lines.append(f"| {name} | {cells} |")
+    had = baseline["conditions"]
+    lines += ["", f"`bench/instructions.py build/release`; {had['compiler']} {had['flags']}, "
+              f"{had['architecture']}, {had['library']}, {had['vectors']}.", ""]
+    return lines
+
+
+def page(rows, baseline):
+    first = rows[0]
+    lines = ["# Figures", "",
+             "<!-- Written by `make figures` from build/bench/report.json and "
+             "bench/baseline.json. -->", "",
+             f"Measured on {first['time'][:10]}, on {first['machine']}.", "", paragraph(
+                 """Nanoseconds and microseconds differ from machine to machine and from hour to
+                 hour, so what is timed is given as a ratio: everybody took a turn in each round,
+                 and the ratio is the median over the rounds, with half the range of the rounds
+                 behind the ±. `make bench` measures again on your machine, and `make figures`
+                 writes this page from it."""), ""]
+    if any(row["quick"] for row in rows):
+        lines += ["These are rough: they were taken with `--quick`, in short rounds.", ""]
+    for part in PARTS:
+        lines += measured_part(rows, *part)
+    return "\n".join(lines + counted_part(baseline)).rstrip() + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--report", type=pathlib.Path, default=common.FOLDER / "report.json")
+    parser.add_argument("--output", type=pathlib.Path, default=common.ROOT / "doc" / "figures.md")
+    options = parser.parse_args()
+    text = page(read_report(options.report), json.loads(BASELINE.read_text()))
+    try:
+        options.output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        sys.exit(f"bench/figures: {options.output}: {error.strerror}")
+    print(f"written: {options.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
