@@ -12,16 +12,23 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 # No NDEBUG: checks stay on in every build.  WI_DEBUG adds the slow ones.
+# (A project that weir is a part of has its own idea of optimization.)
 foreach(lang C CXX)
+  if(NOT PROJECT_IS_TOP_LEVEL)
+    break()
+  endif()
   set(CMAKE_${lang}_FLAGS_RELEASE "-O2 -g")
   set(CMAKE_${lang}_FLAGS_DEBUG "-O0 -g")
   set(CMAKE_${lang}_FLAGS_SANITIZE "-O1 -g")
 endforeach()
-add_compile_definitions($<$<NOT:$<CONFIG:Release>>:WI_DEBUG=1>)
+add_compile_definitions($<$<CONFIG:Debug,Sanitize>:WI_DEBUG=1>)
 
-add_compile_options(-Wall -Wextra -Wconversion -Wshadow -Werror -fno-omit-frame-pointer)
+add_compile_options(-Wall -Wextra -Wconversion -Wshadow -fno-omit-frame-pointer)
+if(WEIR_WERROR)
+  add_compile_options(-Werror)
+endif()
 # Names of files in messages are relative to the tree, wherever it was built.
-add_compile_options(-fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=)
+add_compile_options(-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
 # Calls between our own files need no detour through the table that lets a program replace them.
 add_compile_options(-fno-semantic-interposition)
 # A thread-local is reached with one instruction and never through a call that could be cached.
@@ -30,6 +37,10 @@ add_compile_options(-ftls-model=initial-exec)
 if(WEIR_SANITIZE)
   add_compile_options(-fsanitize=${WEIR_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${WEIR_SANITIZE})
+endif()
+
+if(WEIR_LTO)
+  set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
 endif()
 
 find_package(Threads REQUIRED)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-# libweir.a, libweir.so.0 and libweir_sim.a from the same objects, and the fault helper.
+# libweir.a, libweir.so.0 and libweir_sim.a from the same objects, and the fault helper.  Other
+# projects know the first two as weir::static and weir::weir (cmake/install.cmake).
 #
 #   src/**             every library, except the folders named below
 #   src/os/linux/      libweir; also libweir_sim, except files that os/sim has under the same name
 #   src/os/sim/        libweir_sim
+#   src/os/valgrind/   in the place of os/linux's file of that name, where valgrind's headers are
 #   src/os/fault/      weir_fault: makes the n-th call of an os contract fail; tests only
 #   src/arch/<cpu>/    the folder of the CPU that is built for
 
@@ -13,6 +15,16 @@ file(GLOB_RECURSE arch_sources CONFIGURE_DEPENDS
   ${PROJECT_SOURCE_DIR}/src/arch/${CMAKE_SYSTEM_PROCESSOR}/*.c
   ${PROJECT_SOURCE_DIR}/src/arch/${CMAKE_SYSTEM_PROCESSOR}/*.S)
 file(GLOB linux_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/os/linux/*.c)
+find_path(WEIR_VALGRIND_INCLUDE valgrind/memcheck.h)
+mark_as_advanced(WEIR_VALGRIND_INCLUDE)
+if(WEIR_VALGRIND_INCLUDE)
+  file(GLOB valgrind_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/os/valgrind/*.c)
+  foreach(source IN LISTS valgrind_sources)
+    get_filename_component(name ${source} NAME)
+    list(REMOVE_ITEM linux_sources ${PROJECT_SOURCE_DIR}/src/os/linux/${name})
+  endforeach()
+  list(APPEND linux_sources ${valgrind_sources})
+endif()
 file(GLOB sim_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/os/sim/*.c)
 file(GLOB fault_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/os/fault/*.c)
 
@@ -41,7 +53,8 @@ function(weir_objects name)
 endfunction()
 
 function(weir_library name)
-  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}/include)
+  target_include_directories(${name} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include>)
   target_link_libraries(${name} PUBLIC Threads::Threads)
   set_target_properties(${name} PROPERTIES LINKER_LANGUAGE C)
 endfunction()
@@ -61,17 +74,25 @@ endif()
 add_library(weir STATIC ${weir_only_objects})
 weir_library(weir)
 
-add_library(weir_shared SHARED ${weir_only_objects})
-weir_library(weir_shared)
-set_target_properties(weir_shared PROPERTIES
-  OUTPUT_NAME weir
-  VERSION 0
-  SOVERSION 0
-  LINK_DEPENDS ${PROJECT_SOURCE_DIR}/weir.map)
-target_link_options(weir_shared PRIVATE
-  -Wl,--version-script=${PROJECT_SOURCE_DIR}/weir.map -Wl,-z,relro,-z,now)
-if(NOT WEIR_SANITIZE)
-  target_link_options(weir_shared PRIVATE -Wl,-z,defs)
+if(WEIR_SHARED)
+  add_library(weir_shared SHARED ${weir_only_objects})
+  weir_library(weir_shared)
+  set_target_properties(weir_shared PROPERTIES
+    OUTPUT_NAME weir
+    VERSION ${PROJECT_VERSION}
+    SOVERSION 0
+    LINK_DEPENDS ${PROJECT_SOURCE_DIR}/weir.map)
+  target_link_options(weir_shared PRIVATE
+    -Wl,--version-script=${PROJECT_SOURCE_DIR}/weir.map -Wl,-z,relro,-z,now)
+  if(NOT WEIR_SANITIZE)
+    target_link_options(weir_shared PRIVATE -Wl,-z,defs)
+  endif()
+  add_library(weir::weir ALIAS weir_shared)
+endif()
+
+add_library(weir::static ALIAS weir)
+if(NOT PROJECT_IS_TOP_LEVEL)
+  return()
 endif()
 
 add_library(weir_sim STATIC ${sim_only_objects})
@@ -92,8 +113,3 @@ if(fault_sources)
     endforeach()
   endif()
 endif()
-
-include(GNUInstallDirs)
-install(TARGETS weir weir_shared
-  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/weir DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})

@@ -4,7 +4,10 @@
 
 # Everything that a user runs, without the tests: what `make demo` builds.
 add_custom_target(programs)
-add_dependencies(programs weir weir_shared)
+add_dependencies(programs weir)
+if(WEIR_SHARED)
+  add_dependencies(programs weir_shared)
+endif()
 
 # A command of several files has a folder of its own.
 file(GLOB tool_sources CONFIGURE_DEPENDS
@@ -16,7 +19,29 @@ if(tool_sources AND WEIR_TOOL)
     message(FATAL_ERROR "weir's tool reads and writes JSON with jansson: install libjansson-dev "
       "(tool/deps does), or build the library alone with -DWEIR_TOOL=OFF")
   endif()
-  add_executable(weir_tool ${tool_sources})
+  # The reports of `weir compare` carry what draws them.  Debian 12 has Chart.js 3; later ones name
+  # the same file of version 4 otherwise.  It is no code of the target's, so sysroots do not matter.
+  find_file(WEIR_CHART_JS NAMES chart.min.js chart.umd.min.js chart.umd.js
+    PATHS /usr/share/javascript/chart.js /usr/share/nodejs/chart.js/dist
+    NO_CMAKE_FIND_ROOT_PATH)
+  if(NOT WEIR_CHART_JS)
+    message(FATAL_ERROR "the reports of weir's tool are drawn with Chart.js, which is not "
+      "installed: install libjs-chart.js (tool/deps does), name the file with "
+      "-DWEIR_CHART_JS=/path/to/chart.min.js, or build the library alone with -DWEIR_TOOL=OFF")
+  endif()
+  function(weir_embed file name)
+    set(source ${PROJECT_BINARY_DIR}/embedded/${name}.c)
+    add_custom_command(OUTPUT ${source}
+      COMMAND ${CMAKE_COMMAND} -DFILE=${file} -DNAME=${name} -DOUT=${source}
+        -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+      DEPENDS ${file} ${PROJECT_SOURCE_DIR}/cmake/embed.cmake VERBATIM
+      COMMENT "Embedding ${file}")
+    set(embedded_sources ${embedded_sources} ${source} PARENT_SCOPE)
+  endfunction()
+  set(embedded_sources "")
+  weir_embed(${WEIR_CHART_JS} embedded_chart)
+  weir_embed(${PROJECT_SOURCE_DIR}/cmd/weir/compare/page.html embedded_page)
+  add_executable(weir_tool ${tool_sources} ${embedded_sources})
   set_target_properties(weir_tool PROPERTIES
     OUTPUT_NAME weir RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
   # base and http are plain functions of the static library, hidden from everybody else.
@@ -24,8 +49,9 @@ if(tool_sources AND WEIR_TOOL)
     ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/cmd/weir)
   target_include_directories(weir_tool SYSTEM PRIVATE ${WEIR_JANSSON_INCLUDE})
   target_link_libraries(weir_tool PRIVATE weir m ${WEIR_JANSSON_LIBRARY})
+  # Where a tool that was not installed finds its reference servers.
+  target_compile_definitions(weir_tool PRIVATE WEIR_PEERS_FOLDER="${PROJECT_SOURCE_DIR}/peers")
   add_dependencies(programs weir_tool)
-  install(TARGETS weir_tool RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 
 file(GLOB single_programs CONFIGURE_DEPENDS
