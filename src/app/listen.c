@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/shortage.h"
 #include "net/transport.h"
 #include "os/file.h"
 
@@ -28,7 +29,7 @@ static int open_one(struct wi_listener *listener, const char *option, const char
 {
     const int fd = wi_socket_listen(&listener->addr, backlog);
     if (fd < 0) {
-        wi_text_add(why, "--%s=%.100s: %s", option, address, weir_err_text(fd));
+        wi_text_add(why, "--%s=%.100s: %s", option, address, wi_shortage_text(fd));
         return fd;
     }
     listener->fd = fd;

@@ -26,7 +26,8 @@ enum {
     EXIT_OK = 0,
     EXIT_FAILED = 1,
     EXIT_USAGE = 2,
-    WHY_BYTES = 512
+    WHY_BYTES = 512,
+    DESCRIPTORS_MIN = 32, /* a process's own, up to fourteen, and room for some connections */
 };
 
 static const char default_listen[] = "127.0.0.1:8080";
@@ -134,6 +135,21 @@ static int read_options(struct wi_options *options, struct wi_plan *plan, int ar
     return EXIT_USAGE;
 }
 
+/* With fewer descriptors it would listen and never accept. */
+static int raise_descriptors(const struct weir_app_spec *spec)
+{
+    const int64_t most = wi_limits_descriptors_raise();
+    if (most >= DESCRIPTORS_MIN)
+        return EXIT_OK;
+    char why[WHY_BYTES];
+    (void)snprintf(why, sizeof(why),
+                   "at most %d files and connections may be open here, and a service needs %d: "
+                   "raise ulimit -n (the hard limit, ulimit -Hn, too)",
+                   (int)most, DESCRIPTORS_MIN);
+    wi_line_say(spec->name, why);
+    return EXIT_FAILED;
+}
+
 int weir_main(int argc, char **argv, const struct weir_app_spec *spec)
 {
     wi_bug_unless(spec != NULL);
@@ -154,14 +170,15 @@ int weir_main(int argc, char **argv, const struct weir_app_spec *spec)
     }
     if (wi_file_hold_standard() != 0)
         return EXIT_FAILED; /* there may be nowhere to say so */
-    status = open_listeners(&listeners, &options, spec);
+    status = raise_descriptors(spec);
+    if (status == EXIT_OK)
+        status = open_listeners(&listeners, &options, spec);
     if (status != EXIT_OK)
         return status;
 
     wi_os_force_old_kernel(options.old_kernel);
     wi_log_threshold_set(options.log_level);
     wi_signal_ignore_pipe();
-    (void)wi_limits_descriptors_raise();
     struct wi_supervisor start = {
         .spec = spec,
         .plan = &plan,

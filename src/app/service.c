@@ -14,6 +14,7 @@
 #include "app/line.h"
 #include "app/metrics.h"
 #include "base/check.h"
+#include "base/shortage.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/process.h"
@@ -149,7 +150,7 @@ static int drain(struct wi_service *service)
 static void fail(struct wi_service *service, const char *what, int rc)
 {
     char why[WHY_BYTES];
-    (void)snprintf(why, sizeof(why), "%s: %s (%s)", what, weir_err_text(rc), weir_err_name(rc));
+    (void)snprintf(why, sizeof(why), "%s: %s (%s)", what, wi_shortage_text(rc), weir_err_name(rc));
     service->opts.on_failed(service->opts.user, why);
 }
 

@@ -7,6 +7,7 @@
 #include "app/metrics.h"
 #include "app/service.h"
 #include "base/check.h"
+#include "base/shortage.h"
 #include "os/clock.h"
 #include "os/process.h"
 
@@ -203,7 +204,7 @@ int wi_supervisor_run(struct wi_supervisor *supervisor)
             wi_cluster_close(supervisor->cluster);
     }
     if (rc != 0) {
-        wi_line_say(supervisor->spec->name, weir_err_text(rc));
+        wi_line_say(supervisor->spec->name, wi_shortage_text(rc));
         return EXIT_FAILED;
     }
 

@@ -45,13 +45,14 @@ typedef struct wi_atomic_ptr {
 #define wi_or_acq_rel(a, v) __atomic_fetch_or(&(a)->value, (v), __ATOMIC_ACQ_REL)
 #define wi_and_acq_rel(a, v) __atomic_fetch_and(&(a)->value, (v), __ATOMIC_ACQ_REL)
 
-/* Strong compare-and-swap: true if *a was *expected and is now v; else *expected is what it was. */
+/* Strong compare-and-swap: true if *a was *expected and is now v; else *expected is what it was.
+ * The order is that of an acquire load then: who lost a race may have to see why. */
 #define wi_cas_acq_rel(a, expected, v)                                                             \
     __atomic_compare_exchange_n(&(a)->value, (expected), (v), false, __ATOMIC_ACQ_REL,             \
                                 __ATOMIC_ACQUIRE)
 #define wi_cas_acquire(a, expected, v)                                                             \
     __atomic_compare_exchange_n(&(a)->value, (expected), (v), false, __ATOMIC_ACQUIRE,             \
-                                __ATOMIC_RELAXED)
+                                __ATOMIC_ACQUIRE)
 #define wi_cas_seq_cst(a, expected, v)                                                             \
     __atomic_compare_exchange_n(&(a)->value, (expected), (v), false, __ATOMIC_SEQ_CST,             \
                                 __ATOMIC_SEQ_CST)

@@ -12,7 +12,7 @@ enum {
 
 /* For values of 2 * SPLIT and more, `shift` drops all but the top WI_HIST_SPLIT_BITS + 1 bits; the
  * top bit is known, so the rest numbers the bucket within its power of two. */
-static uint32_t bucket_of(int64_t value)
+uint32_t wi_hist_bucket(int64_t value)
 {
     const uint64_t word = value > 0 ? (uint64_t)value : 0;
     if (word < 2 * SPLIT)
@@ -26,21 +26,21 @@ static int shift_of(uint32_t bucket)
     return bucket < 2 * SPLIT ? 0 : (int)(bucket / SPLIT) - 1;
 }
 
-static int64_t lowest_of(uint32_t bucket)
+int64_t wi_hist_lowest(uint32_t bucket)
 {
     const int shift = shift_of(bucket);
     return (int64_t)(((uint64_t)bucket - (uint64_t)shift * SPLIT) << shift);
 }
 
-static int64_t highest_of(uint32_t bucket)
+int64_t wi_hist_highest(uint32_t bucket)
 {
-    return lowest_of(bucket) + (int64_t)(((uint64_t)1 << shift_of(bucket)) - 1);
+    return wi_hist_lowest(bucket) + (int64_t)(((uint64_t)1 << shift_of(bucket)) - 1);
 }
 
 static int64_t middle_of(uint32_t bucket)
 {
-    const int64_t lowest = lowest_of(bucket);
-    return lowest + (highest_of(bucket) - lowest) / 2;
+    const int64_t lowest = wi_hist_lowest(bucket);
+    return lowest + (wi_hist_highest(bucket) - lowest) / 2;
 }
 
 void wi_hist_init(struct wi_hist *hist)
@@ -59,7 +59,7 @@ void wi_hist_record_times(struct wi_hist *hist, int64_t value, uint64_t times)
     if (times == 0)
         return;
     const int64_t counted = value > 0 ? value : 0;
-    hist->count[bucket_of(counted)] += times;
+    hist->count[wi_hist_bucket(counted)] += times;
     hist->total += times;
     hist->sum += (double)counted * (double)times;
     if (counted < hist->min)
@@ -131,7 +131,7 @@ int64_t wi_hist_percentile(const struct wi_hist *hist, double percent)
 uint64_t wi_hist_count_to(const struct wi_hist *hist, int64_t value)
 {
     uint64_t seen = 0;
-    for (uint32_t i = 0; i < WI_HIST_BUCKETS && highest_of(i) <= value; i++)
+    for (uint32_t i = 0; i < WI_HIST_BUCKETS && wi_hist_highest(i) <= value; i++)
         seen += hist->count[i];
     return seen;
 }
@@ -145,6 +145,6 @@ bool wi_hist_valid(const struct wi_hist *hist)
         return false;
     if (seen == 0)
         return hist->max == 0 && hist->min == INT64_MAX;
-    return hist->min <= hist->max && hist->count[bucket_of(hist->max)] > 0 &&
-           hist->count[bucket_of(hist->min)] > 0;
+    return hist->min <= hist->max && hist->count[wi_hist_bucket(hist->max)] > 0 &&
+           hist->count[wi_hist_bucket(hist->min)] > 0;
 }

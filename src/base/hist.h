@@ -53,6 +53,12 @@ int64_t wi_hist_percentile(const struct wi_hist *hist, double percent);
  * needs. */
 uint64_t wi_hist_count_to(const struct wi_hist *hist, int64_t value);
 
+/* The bucket of a value, and the lowest and highest value of a bucket below WI_HIST_BUCKETS: what
+ * writing a histogram to a file and reading it back needs. */
+uint32_t wi_hist_bucket(int64_t value);
+int64_t wi_hist_lowest(uint32_t bucket);
+int64_t wi_hist_highest(uint32_t bucket);
+
 bool wi_hist_valid(const struct wi_hist *hist);
 
 #endif

@@ -18,6 +18,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/shortage.h"
 #include "cluster/backoff.h"
 #include "cluster/fork.h"
 #include "os/clock.h"
@@ -157,7 +158,7 @@ static void respawn(struct seat *seat)
         cluster->respawns++;
         return;
     }
-    note(cluster, WI_CLUSTER_WARN, "worker %d: fork: %s", seat->index, weir_err_text(rc));
+    note(cluster, WI_CLUSTER_WARN, "worker %d: fork: %s", seat->index, wi_shortage_text(rc));
     const int64_t delay = wi_backoff_next(&seat->backoff, 0);
     (void)wi_timer_start(&seat->respawn, &cluster->loop.wheel, weir_in_ns(delay));
 }
@@ -435,7 +436,8 @@ int wi_cluster_run(struct wi_cluster *cluster)
         const int rc = spawn(&cluster->seats[i]);
         if (rc == 0)
             continue;
-        note(cluster, WI_CLUSTER_FATAL, "worker %d could not be forked: %s", i, weir_err_text(rc));
+        note(cluster, WI_CLUSTER_FATAL, "worker %d could not be forked: %s", i,
+             wi_shortage_text(rc));
         end_now(cluster);
     }
     /* While RUNNING all workers may be dead, each waiting for its turn. */

@@ -60,13 +60,21 @@ static bool is_dot_segment(const char *segment, size_t len)
     return dots == 1 || dots == 2;
 }
 
+/* %2F ends a segment here, though not for the router: a handler that is given the decoded path, or
+ * the decoded rest of one, shall not find ".." between slashes in it. */
 int wi_http_path_check(const char *path, size_t len)
 {
     size_t segment = 0;
     for (size_t i = 0; i < len; i++) {
         if (path[i] == '%') {
-            if (escape_value(path + i, len - i) <= 0)
+            const int value = escape_value(path + i, len - i);
+            if (value <= 0)
                 return WI_HTTP_BAD_ESCAPE;
+            if (value == '/') {
+                if (is_dot_segment(path + segment, i - segment))
+                    return WI_HTTP_DOT_SEGMENT;
+                segment = i + 3;
+            }
             i += 2;
         } else if (path[i] == '/') {
             if (is_dot_segment(path + segment, i - segment))

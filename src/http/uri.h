@@ -33,7 +33,7 @@ WEIR_CHECK int64_t wi_http_percent_decode(const char *in, size_t len, bool plus_
                                           size_t cap);
 
 /* 0, or the verdict on a path whose bytes are of the class WI_HTTP_PATH: WI_HTTP_BAD_ESCAPE or
- * WI_HTTP_DOT_SEGMENT. */
+ * WI_HTTP_DOT_SEGMENT (a segment that is "." or "..", also where slash or dots are escaped). */
 WEIR_CHECK int wi_http_path_check(const char *path, size_t len);
 
 /* One name=value pair of a query string; both still escaped. */

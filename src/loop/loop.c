@@ -3,7 +3,12 @@
  *
  * Sleeping handshake.  A turn that may block: a: sleeping = 1 (seq_cst); b: looks at the posts and
  * the wheel once more; then polls.  A poster or timer setter: c: publishes (seq_cst); d: reads
- * sleeping (seq_cst) and kicks if it is 1.  Of a-b and c-d at least one sees the other. */
+ * sleeping (seq_cst) and kicks if it is 1.  Of a-b and c-d at least one sees the other.
+ *
+ * Posting what is queued already.  A poster: e: writes what the run shall find; f: swaps `queued`
+ * to 1, and leaves it at that if it was 1.  The turn: g: swaps it to 0; h: runs.  Both are swaps of
+ * one word, so either g comes after f and reads what f wrote, and h sees e; or f comes after g,
+ * finds 0 and queues anew.  (With a plain store as g, h could read before f and f still find 1.) */
 #include "loop/loop.h"
 
 #include <stddef.h>
@@ -63,7 +68,7 @@ static void dispatch(const struct wi_poll_event *event)
 
 void wi_loop_post(struct wi_loop *loop, struct wi_post *post)
 {
-    if (wi_swap_acq_rel(&post->queued, 1) != 0)
+    if (wi_swap_acq_rel(&post->queued, 1) != 0) /* f */
         return;
     void *head = wi_load_relaxed(&loop->posts);
     do {
@@ -89,7 +94,7 @@ static int run_posts(struct wi_loop *loop)
         in_order = post->next;
         void (*run)(struct wi_post *) = post->run;
         /* From here on it may be posted again, also by run itself. */
-        wi_store_release(&post->queued, 0);
+        (void)wi_swap_acq_rel(&post->queued, 0); /* g */
         run(post);
         count++;
     }

@@ -8,7 +8,7 @@
  * Closing works as for streams: the last reference closes the descriptor. */
 #include "base/check.h"
 #include "loop/io.h"
-#include "net/stable.h"
+#include "loop/stable.h"
 #include "net/stream.h"
 #include "net/transport.h"
 #include "task/runtime.h"

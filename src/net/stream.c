@@ -16,7 +16,7 @@
 #include <limits.h>
 
 #include "base/check.h"
-#include "net/stable.h"
+#include "loop/stable.h"
 #include "os/poll.h"
 #include "os/socket.h"
 #include "task/runtime.h"

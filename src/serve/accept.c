@@ -28,7 +28,7 @@
 #include <inttypes.h>
 
 #include "base/check.h"
-#include "net/stable.h"
+#include "loop/stable.h"
 #include "serve/conn.h"
 #include "serve/request.h"
 #include "task/runtime.h"

@@ -34,7 +34,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "net/stable.h"
+#include "loop/stable.h"
 #include "serve/edge.h"
 #include "serve/pace.h"
 #include "task/runtime.h"
@@ -129,7 +129,7 @@ int wi_conn_open(struct weir_server *server, int fd, const struct wi_addr *peer)
     keep_peer(conn, peer);
     wi_store_relaxed(&conn->server, server);
     wi_store_relaxed(&conn->deadline, wi_after(weir_now(), server->opts.idle_ns_max));
-    (void)wi_add_relaxed(&server->counters->connections, 1);
+    (void)wi_add_seq_cst(&server->counters->connections, 1); /* sweep.c: a */
     rc = wi_loop_watch(wi_runtime_loop(), &conn->io.watch, WI_POLL_READ | WI_POLL_WRITE);
     if (rc != 0)
         goto undo_record;

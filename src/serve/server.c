@@ -9,7 +9,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/sized.h"
-#include "net/stable.h"
+#include "loop/stable.h"
 #include "net/transport.h"
 #include "serve/request.h"
 #include "sync/parker.h"

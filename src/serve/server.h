@@ -151,8 +151,7 @@ struct weir_server {
     wi_atomic_u32 phase;         /* enum wi_server_phase */
     wi_atomic_u32 accept_paused; /* 1: some acceptor waits for room */
     wi_atomic_i64 head_bytes;    /* blocks that hold parts of heads */
-    wi_atomic_u32 sweeping;      /* 1: the sweep's timer is running, see sweep.c */
-    wi_atomic_u32 sweepers;      /* sweeps that run now */
+    wi_atomic_u32 sweeping;      /* whether the sweep's timer or a sweep runs, see sweep.c */
     wi_atomic_u32 cut;           /* enum wi_cut */
     wi_atomic_u32 cut_posted;    /* 1: `cut_post` is on its way */
     struct wi_stamp stamp;
@@ -161,7 +160,7 @@ struct weir_server {
     _Alignas(64) struct wi_lock admit_lock;
     struct wi_list waiting; /* weir_request.waiting_node, oldest first */
 
-    struct wi_timer sweep;                  /* owner: whoever sets `sweeping` */
+    struct wi_timer sweep;                  /* owner: as `sweeping` says */
     struct wi_post cut_post;                /* owner: whoever sets `cut_posted` */
     struct wi_server_counters own_counters; /* unless the caller supplied some */
     struct wi_log_limit accept_log;

@@ -5,11 +5,16 @@
  * then, reads each deadline without owning the record, and owns only those that are due.  So a
  * request costs no timer, and a timeout comes late by one period at most.
  *
- * The timer runs only while there is something to look at.  `sweeping` says so:
- *   who makes something:  a: counts it (connections, waiting); b: swaps in 1; had it been 0, starts
- *                         the timer.
- *   the timer:            c: stores 0; d: looks; if there is something, b.
- * All are sequentially consistent, so either d sees a or b sees c.
+ * The timer runs only while there is something to look at.  `sweeping` says so: ARMED while it
+ * runs or is about to be told, plus AT_WORK for each that starts it or sweeps.
+ *   who makes something:  a: counts it (connections, waiting); b: if not ARMED: ARMED and AT_WORK
+ *                         by compare-and-swap, starts the timer, AT_WORK off.
+ *   the timer:            c: ARMED off, AT_WORK on, in one step; d: looks; if there is something,
+ *                         b; AT_WORK off.
+ *   destroy:              the word is 0: nobody sweeps or will.  Exactly ARMED: the timer has been
+ *                         started by all means, and may be stopped.
+ * All are sequentially consistent, so either d sees a or b sees c; and one word tells destroy of
+ * the timer and of the sweeps at one instant.
  *
  * Threads: the timer fires on any worker, on one at a time. */
 #include "base/check.h"
@@ -19,6 +24,12 @@
 
 #define PERIOD_MAX_NS WEIR_NS_PER_S
 #define PERIOD_MIN_NS (5 * WEIR_NS_PER_MS)
+
+/* Of the word `sweeping`. */
+enum {
+    ARMED = 1,
+    AT_WORK = 2
+};
 
 static int64_t shorter(int64_t period, int64_t timeout)
 {
@@ -78,13 +89,12 @@ static void on_sweep(struct wi_timer *timer)
 {
     struct weir_server *server = wi_container_of(timer, struct weir_server, sweep);
     const weir_time now = weir_now();
-    (void)wi_add_seq_cst(&server->sweepers, 1);
-    wi_store_seq_cst(&server->sweeping, 0); /* c */
+    (void)wi_add_seq_cst(&server->sweeping, AT_WORK - ARMED); /* c */
     sweep_connections(server, now);
     wi_admit_expire(server, now, false);
     if (is_needed(server)) /* d */
         wi_sweep_need(server);
-    (void)wi_sub_seq_cst(&server->sweepers, 1); /* pairs with wi_sweep_over() */
+    (void)wi_sub_seq_cst(&server->sweeping, AT_WORK); /* pairs with wi_sweep_over() */
 }
 
 static void on_cut(struct wi_post *post)
@@ -106,10 +116,14 @@ void wi_sweep_init(struct weir_server *server)
 
 void wi_sweep_need(struct weir_server *server)
 {
-    if (wi_load_seq_cst(&server->sweeping) != 0 || wi_swap_seq_cst(&server->sweeping, 1) != 0)
-        return; /* b */
+    uint32_t word = wi_load_seq_cst(&server->sweeping);
+    do {
+        if ((word & ARMED) != 0)
+            return;
+    } while (!wi_cas_seq_cst(&server->sweeping, &word, word + ARMED + AT_WORK)); /* b */
     const weir_time now = weir_now();
     wi_runtime_timer_start(&server->sweep, wi_after(now, period_of(server)));
+    (void)wi_sub_seq_cst(&server->sweeping, AT_WORK); /* pairs with wi_sweep_over() */
 }
 
 void wi_sweep_cut(struct weir_server *server, enum wi_cut cut)
@@ -123,10 +137,11 @@ bool wi_sweep_over(struct weir_server *server)
 {
     if (wi_load_seq_cst(&server->cut_posted) != 0)
         return false;
-    if (wi_load_seq_cst(&server->sweeping) != 0) {
-        if (!wi_timer_stop(&server->sweep))
-            return false;
-        wi_store_seq_cst(&server->sweeping, 0);
-    }
-    return wi_load_seq_cst(&server->sweepers) == 0;
+    const uint32_t word = wi_load_seq_cst(&server->sweeping);
+    if (word != ARMED)
+        return word == 0;
+    if (!wi_timer_stop(&server->sweep))
+        return false; /* it is about to be told */
+    wi_store_seq_cst(&server->sweeping, 0);
+    return true;
 }

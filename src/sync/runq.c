@@ -67,7 +67,7 @@ int wi_runq_steal(struct wi_runq *victim, struct wi_runq *own)
             wi_store_relaxed(&own->slots[(own_tail + i) % WI_RUNQ_SLOTS], item);
         }
         if (wi_cas_acq_rel(&victim->head, &head, head + count)) { /* e */
-            wi_store_release(&own->tail, own_tail + count);       /* b */
+            wi_store_seq_cst(&own->tail, own_tail + count);       /* b */
             return (int)count;
         }
     }

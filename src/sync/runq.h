@@ -7,8 +7,8 @@
  * The owner pushes at the tail; owner and thieves take from the head by compare-and-swap.  FIFO and
  * not Chase-Lev's LIFO, because requests are served in the order of their coming.
  * Protocol:
- *   push (owner): a: writes the slot, b: tail (seq_cst: the owner then reads whether somebody
- *                 sleeps, and a sleeper says so before it reads tail; see task/worker.c).
+ *   push (owner): a: writes the slot, b: tail (seq_cst, also in steal: the owner then reads whether
+ *                 somebody sleeps, and a sleeper says so before it reads tail; task/worker.c).
  *   pop  (owner), steal (others): c: head acquire, tail acquire (pairs with b), d: reads the slots,
  *                 e: CAS head, release: the owner may overwrite a slot only once head is past it;
  *                 push's acquire load of head pairs with it.

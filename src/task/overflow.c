@@ -8,13 +8,17 @@
 
 #include "os/signal.h"
 #include "os/thread.h"
+#include "os/vm.h"
 #include "task/task.h"
 #include "task/worker.h"
 
 enum {
-    REPORT_BYTES = 512,
-    THREAD_GUARD_BYTES = 4096
+    REPORT_BYTES = 512
 };
+
+/* Of a thread's stack, as the C library makes it: a page, of 4 KiB to 64 KiB.  Constant once
+ * somebody watches; the handler asks nobody. */
+static size_t thread_guard_bytes;
 
 struct report {
     char text[REPORT_BYTES];
@@ -49,7 +53,7 @@ static size_t overflowed_bytes(const struct wi_thread *thread, const void *addre
         return wi_stack_guards(task->stack, address) ? wi_stack_bytes(task->stack) : 0;
     const uintptr_t low = (uintptr_t)thread->fiber.stack_low;
     const uintptr_t at = (uintptr_t)address;
-    const bool below = at < low + THREAD_GUARD_BYTES && at + WI_STACK_GUARD_BYTES >= low;
+    const bool below = at < low + thread_guard_bytes && at + WI_STACK_GUARD_BYTES >= low;
     return below ? thread->fiber.stack_bytes : 0;
 }
 
@@ -81,5 +85,6 @@ int wi_overflow_watch(void)
     /* Threads of the runtime have a signal stack from birth.  Under `loop` tasks run on the
      * opener's thread, which is not ours. */
     wi_os_thread_altstack();
+    thread_guard_bytes = wi_vm_page_bytes();
     return wi_signal_on_fault(report_fault);
 }

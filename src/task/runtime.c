@@ -319,6 +319,11 @@ int weir_open(const struct weir_opts *opts)
     wi_stack_pool_open(opts->stack_bytes);
     wi_vehicles_open(wi_rt.threads_max);
     wi_current_set_finder(find_parker);
+    if (wi_rt.scheduler != WEIR_SCHEDULER_THREADS) {
+        rc = wi_stack_pool_reserve();
+        if (rc != 0)
+            goto undo_pools;
+    }
     rc = wi_loop_open(&wi_rt.loop);
     if (rc != 0)
         goto undo_pools;

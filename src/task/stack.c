@@ -15,6 +15,7 @@
 #include "base/atomic.h"
 #include "base/check.h"
 #include "os/vm.h"
+#include "os/watch.h"
 #include "sync/lock.h"
 
 enum {
@@ -31,6 +32,7 @@ struct stack_group {
     struct stack_group *next;
     void *base;
     size_t bytes;
+    size_t count;
     struct wi_stack stacks[];
 };
 
@@ -38,6 +40,7 @@ static struct {
     struct wi_lock lock;
     /* constant after open */
     size_t default_bytes;
+    int class_min; /* no stack is smaller than a page */
     enum wi_vm_guard guard_kind;
     size_t mprotect_guards_max;
     /* guarded by lock */
@@ -53,6 +56,9 @@ void wi_stack_pool_open(size_t default_bytes)
 {
     wi_lock_init(&pool.lock);
     pool.default_bytes = default_bytes != 0 ? default_bytes : (size_t)1 << WI_STACK_CLASS_DEFAULT;
+    pool.class_min = WI_STACK_CLASS_MIN;
+    while (((size_t)1 << pool.class_min) < wi_vm_page_bytes())
+        pool.class_min++;
     pool.guard_kind = wi_vm_guard_kind();
     pool.mprotect_guards_max = wi_vm_map_count_max() / 4;
     pool.groups = NULL;
@@ -67,6 +73,10 @@ void wi_stack_pool_close(void)
     struct stack_group *group = pool.groups;
     while (group != NULL) {
         struct stack_group *next = group->next;
+        for (size_t i = 0; i < group->count; i++) {
+            if (group->stacks[i].watch != 0)
+                wi_watch_stack_forget(group->stacks[i].watch);
+        }
         wi_vm_unmap(group->base, group->bytes);
         wi_free(group);
         group = next;
@@ -79,7 +89,7 @@ void wi_stack_pool_close(void)
 
 static int class_of(size_t bytes)
 {
-    int size_class = WI_STACK_CLASS_MIN;
+    int size_class = pool.class_min;
     while (size_class < WI_STACK_CLASS_MAX && ((size_t)1 << size_class) < bytes)
         size_class++;
     return size_class;
@@ -110,16 +120,21 @@ static int map_group_locked(int size_class)
 {
     const size_t guard_bytes = guard_bytes_of(size_class);
     const size_t stride = ((size_t)1 << size_class) + guard_bytes;
-    const size_t count = stride < GROUP_BYTES ? GROUP_BYTES / stride : 1;
+    size_t count = stride < GROUP_BYTES ? GROUP_BYTES / stride : 1;
     struct stack_group *group = wi_alloc(sizeof(*group) + count * sizeof(group->stacks[0]));
     if (group == NULL)
         return WEIR_ENOMEM;
     int rc = wi_vm_map(stride * count, &group->base);
+    if (rc != 0 && count > 1) { /* short of address space (ulimit -v), one may still fit */
+        count = 1;
+        rc = wi_vm_map(stride, &group->base);
+    }
     if (rc != 0) {
         wi_free(group);
         return rc;
     }
     group->bytes = stride * count;
+    group->count = count;
     group->next = pool.groups;
     pool.groups = group;
     for (size_t i = 0; i < count; i++) {
@@ -128,6 +143,7 @@ static int map_group_locked(int size_class)
         stack->low = base + guard_bytes;
         stack->size_class = (uint8_t)size_class;
         stack->warm = false;
+        stack->watch = wi_watch_stack(stack->low, (size_t)1 << size_class);
         stack->guarded = guard_locked(base, guard_bytes);
         if (!stack->guarded)
             memcpy(stack->low, &CANARY, sizeof(CANARY));
@@ -137,6 +153,15 @@ static int map_group_locked(int size_class)
     pool.free_count += (int64_t)count;
     (void)wi_add_relaxed(&pool.mapped, (int64_t)count);
     return 0;
+}
+
+int wi_stack_pool_reserve(void)
+{
+    const int size_class = class_of(pool.default_bytes);
+    wi_lock(&pool.lock);
+    const int rc = pool.free_stacks[size_class] == NULL ? map_group_locked(size_class) : 0;
+    wi_unlock(&pool.lock);
+    return rc;
 }
 
 int wi_stack_take(struct wi_stack_cache *cache, size_t bytes, struct wi_stack **out)
@@ -184,6 +209,8 @@ void wi_stack_give(struct wi_stack_cache *cache, struct wi_stack *stack)
 void *wi_stack_start(const struct wi_stack *stack, uint64_t task_number)
 {
     size_t colour = (size_t)(task_number % COLOURS) * COLOUR_BYTES;
+    if (stack->watch != 0)
+        wi_watch_stack_fresh(stack->low + sizeof(CANARY), wi_stack_bytes(stack) - sizeof(CANARY));
     return stack->low + wi_stack_bytes(stack) - colour;
 }
 

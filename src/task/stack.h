@@ -30,6 +30,7 @@ struct wi_stack {
     uint8_t size_class;    /* constant */
     bool guarded;          /* constant: an access below `low` faults */
     bool warm;             /* owner: the pool; its pages may be resident */
+    uint32_t watch;        /* constant: os/watch.h's handle; 0 when nobody watches */
 };
 
 /* A worker's cache. */
@@ -41,6 +42,10 @@ struct wi_stack_cache {
 /* Before the first use in a process.  `bytes` 0: 64 KiB. */
 void wi_stack_pool_open(size_t default_bytes);
 void wi_stack_pool_close(void);
+
+/* Makes sure that a first task of default size will find its stack: a runtime that could not run
+ * even one must not open.  WEIR_ENOMEM. */
+WEIR_CHECK int wi_stack_pool_reserve(void);
 
 /* A stack of at least `bytes` (0: the default).  `cache` may be NULL.  WEIR_ENOMEM. */
 WEIR_CHECK int wi_stack_take(struct wi_stack_cache *cache, size_t bytes, struct wi_stack **out);

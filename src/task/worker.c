@@ -197,7 +197,7 @@ void wi_task_make_ready(struct weir_task *task, bool woken)
     struct wi_thread *thread = wi_thread_self();
     bool alone = false;
     if (woken && !thread->dispatching && worker->lifo_left > 0) {
-        task = wi_swap_acq_rel(&worker->next, task);
+        task = wi_swap_seq_cst(&worker->next, task); /* c */
         alone = task == NULL; /* it runs here as soon as the waker parks: nobody need wake */
     }
     if (task != NULL)
@@ -280,7 +280,8 @@ void wi_worker_wake_all(void)
 
 static void idle_enter(struct wi_worker *worker)
 {
-    wi_store_relaxed(&worker->park_word, 0);
+    /* Sequentially consistent: either wi_worker_wake_all() comes after it, or b sees `stopping`. */
+    wi_store_seq_cst(&worker->park_word, 0);
     wi_lock(&wi_rt.idle_lock);
     uint32_t count = wi_load_relaxed(&wi_rt.idle_count);
     wi_rt.idle[count] = worker;

@@ -13,9 +13,10 @@
  *   RUNTIME  the thread (or the monitor) works on the worker's fields: nobody else may
  * Protocol.
  *   a: wi_worker_enter(): CAS (thread, USER) -> (thread, RUNTIME), acquire.  If it fails, the
- *      worker was taken; the thread notes that it has none.
+ *      worker was taken, and the thread notes that it has none; acquire here too, since it must see
+ *      the `hog` that the monitor wrote before c.
  *   b: wi_worker_leave() and the start of a task: store (thread, USER), release.
- *   c: monitor: CAS (thread, USER) -> (nobody, RUNTIME), acquire; pairs with b.
+ *   c: monitor: CAS (thread, USER) -> (nobody, RUNTIME), acquire-release; pairs with b and a.
  *   d: the monitor hands it to a spare thread: store (spare, RUNTIME), release, then the spare's
  *      wake word; the spare's acquire of that word pairs with it.
  * A thread that comes back to its scheduler without a worker has queued its task globally and waits

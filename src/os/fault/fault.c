@@ -75,7 +75,7 @@ static const struct function_row rows[FUNCTIONS] = {
 #undef ROW
 };
 
-static struct {
+static struct state {
     /* constant while armed */
     uint64_t n; /* 0: not armed */
     int only;   /* the function that counts; FUNCTIONS: all */
@@ -84,7 +84,23 @@ static struct {
     wi_atomic_u64 total;
     wi_atomic_u64 calls[FUNCTIONS];
     wi_atomic_int victim; /* plus one; 0: none yet */
-} fault;
+} local, *fault = &local;
+
+int __real_wi_vm_map_shared(size_t bytes, void **out);
+
+int wi_fault_share(void)
+{
+    void *shared = NULL;
+    if (fault != &local)
+        return 0;
+    const size_t page = wi_vm_page_bytes();
+    const int rc =
+        __real_wi_vm_map_shared((sizeof(struct state) + page - 1) / page * page, &shared);
+    if (rc != 0)
+        return rc;
+    fault = shared; /* all zero: not armed */
+    return 0;
+}
 
 static int find(const char *name)
 {
@@ -98,13 +114,13 @@ static int find(const char *name)
 static void arm(int only, uint64_t n, int code)
 {
     wi_bug_unless(code <= 0);
-    fault.n = n;
-    fault.only = only;
-    fault.code = code;
-    wi_store_relaxed(&fault.total, 0);
+    fault->n = n;
+    fault->only = only;
+    fault->code = code;
+    wi_store_relaxed(&fault->total, 0);
     for (int i = 0; i < FUNCTIONS; i++)
-        wi_store_relaxed(&fault.calls[i], 0);
-    wi_store_relaxed(&fault.victim, 0);
+        wi_store_relaxed(&fault->calls[i], 0);
+    wi_store_relaxed(&fault->victim, 0);
 }
 
 void wi_fault_arm(uint64_t n, int code)
@@ -126,35 +142,35 @@ void wi_fault_disarm(void)
 
 bool wi_fault_fired(void)
 {
-    return wi_load_relaxed(&fault.victim) != 0;
+    return wi_load_relaxed(&fault->victim) != 0;
 }
 
 const char *wi_fault_victim(void)
 {
-    const int victim = wi_load_relaxed(&fault.victim);
+    const int victim = wi_load_relaxed(&fault->victim);
     return victim == 0 ? NULL : rows[victim - 1].name;
 }
 
 uint64_t wi_fault_count(void)
 {
-    return wi_load_relaxed(&fault.total);
+    return wi_load_relaxed(&fault->total);
 }
 
 uint64_t wi_fault_count_of(const char *name)
 {
-    return wi_load_relaxed(&fault.calls[find(name)]);
+    return wi_load_relaxed(&fault->calls[find(name)]);
 }
 
 /* Counts the call.  The code it shall fail with, or 0. */
 static int failure_of(enum function function)
 {
-    const uint64_t total = wi_add_relaxed(&fault.total, 1) + 1;
-    const uint64_t own = wi_add_relaxed(&fault.calls[function], 1) + 1;
-    const bool all = fault.only == FUNCTIONS;
-    if (fault.n == 0 || (!all && fault.only != (int)function) || (all ? total : own) != fault.n)
+    const uint64_t total = wi_add_relaxed(&fault->total, 1) + 1;
+    const uint64_t own = wi_add_relaxed(&fault->calls[function], 1) + 1;
+    const bool all = fault->only == FUNCTIONS;
+    if (fault->n == 0 || (!all && fault->only != (int)function) || (all ? total : own) != fault->n)
         return 0;
-    wi_store_relaxed(&fault.victim, (int)function + 1);
-    return fault.code != 0 ? fault.code : rows[function].code;
+    wi_store_relaxed(&fault->victim, (int)function + 1);
+    return fault->code != 0 ? fault->code : rows[function].code;
 }
 
 #define WRAP(result, name, code, parameters, arguments)                                            \

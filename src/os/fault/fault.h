@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "weir/err.h"
+
 /* The n-th call from now (1 is the next) of any wrapped function fails with `code`, or with 0 by
  * the code that fits the function (a read: WEIR_ECONNRESET, an accept: WEIR_EMFILE, ...).
  * Counts begin at 0 again.  One fault at a time. */
@@ -22,6 +24,10 @@ void wi_fault_arm(uint64_t n, int code);
 
 /* As wi_fault_arm(), but only calls of this function count for n: "wi_socket_read". */
 void wi_fault_arm_named(const char *name, uint64_t n, int code);
+
+/* From now on counts and fault are one for this process and all that it forks: the n-th call of any
+ * of them fails, and only that.  For good.  0, or WEIR_ENOMEM. */
+WEIR_CHECK int wi_fault_share(void);
 
 /* No fault any more; counts begin at 0 again. */
 void wi_fault_disarm(void);

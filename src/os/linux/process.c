@@ -143,8 +143,9 @@ static int cpu_of(int process_id, int64_t *out)
     clockid_t clock;
     struct timespec used;
     const int error = clock_getcpuclockid(process_id, &clock);
+    /* For a process that is gone the kernel says EINVAL, of which glibc makes ESRCH. */
     if (error != 0)
-        return error == ESRCH ? WEIR_ENOENT : wi_os_code_of(error);
+        return error == ESRCH || error == EINVAL ? WEIR_ENOENT : wi_os_code_of(error);
     if (clock_gettime(clock, &used) != 0)
         return errno == EINVAL ? WEIR_ENOENT : wi_os_code();
     *out = (int64_t)used.tv_sec * WEIR_NS_PER_S + used.tv_nsec;

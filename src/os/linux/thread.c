@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -30,7 +31,8 @@ enum {
     STACK_BYTES_DEFAULT = 256 * 1024,
     STACK_BYTES_MIN = 64 * 1024,
     ALTSTACK_BYTES_MIN =
-        64 * 1024,   /* room for the frames of a chained sanitizer or crash reporter */
+        64 * 1024, /* room for the frames of a chained sanitizer or crash reporter */
+    ALTSTACK_FRAMES = 4,
     NAME_BYTES = 16, /* the kernel's limit, NUL included */
     STATUS_BYTES = 4096,
 };
@@ -59,10 +61,16 @@ static size_t round_to_pages(size_t bytes)
     return (bytes + page - 1) / page * page;
 }
 
+#ifndef AT_MINSIGSTKSZ
+#define AT_MINSIGSTKSZ 51 /* Linux 5.14; the C library's headers may be older */
+#endif
+
+/* The kernel says how large the frame of a signal is, which depends on the CPU's vector registers;
+ * 0 from kernels that do not say.  (musl has no _SC_SIGSTKSZ.) */
 static size_t altstack_bytes(void)
 {
-    const long wanted = sysconf(_SC_SIGSTKSZ); /* depends on the CPU's vector registers */
-    const size_t bytes = wanted > ALTSTACK_BYTES_MIN ? (size_t)wanted : ALTSTACK_BYTES_MIN;
+    const size_t wanted = ALTSTACK_FRAMES * (size_t)getauxval(AT_MINSIGSTKSZ);
+    const size_t bytes = wanted > ALTSTACK_BYTES_MIN ? wanted : ALTSTACK_BYTES_MIN;
     return round_to_pages(bytes) + wi_vm_page_bytes();
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Pools of type-stable records over base/slab, with pages from the operating system.  The slab is
  * set up with the first record, so that a pool can be a static variable. */
-#include "net/stable.h"
+#include "loop/stable.h"
 
 #include "base/check.h"
 #include "os/vm.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef WI_NET_STABLE_H
-#define WI_NET_STABLE_H
+#ifndef WI_LOOP_STABLE_H
+#define WI_LOOP_STABLE_H
 
 /* Type-stable records for everything that a poller's event may name: streams, listeners, and the
  * connections of a server.  Memory of a pool is never given back, because a late event may still

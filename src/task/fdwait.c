@@ -12,7 +12,7 @@
  * under it too, because a removal must not overtake the next addition of the same number. */
 #include "base/check.h"
 #include "loop/io.h"
-#include "net/stable.h"
+#include "loop/stable.h"
 #include "os/poll.h"
 #include "task/runtime.h"
 #include "weir/net.h"
