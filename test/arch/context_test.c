@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unwind.h>
 
 #include <cmocka.h>
 
+#include "arch/registers.h"
 #include "os/thread.h"
 #include "support/run.h"
 #include "task/sanitize.h"
@@ -126,44 +128,6 @@ static void floating_point_works_on_a_fresh_stack(void **state)
 
 /* -- registers --------------------------------------------------------------------------------- */
 
-/* Loads the callee-saved registers with a pattern, switches, and gives how many came back wrong.
- * rbp is left to the compiler, which may use it as the frame pointer; a chain of frames that still
- * works after each switch shows that it is kept. */
-__attribute__((noinline)) static int switch_with_pattern(void **save, void **target,
-                                                         uint64_t pattern)
-{
-    uint64_t after[5];
-    uint64_t *place = after;
-    /* Below the red zone, which the compiler may use: it does not see the call. */
-    __asm__ volatile(
-        "subq $128, %%rsp\n"
-        "pushq %%rbx; pushq %%r12; pushq %%r13; pushq %%r14; pushq %%r15\n"
-        "subq $8, %%rsp\n"
-        "pushq %[after]; pushq %[pattern]\n"
-        "movq %[pattern], %%rbx\n leaq 1(%%rbx), %%r12\n leaq 2(%%rbx), %%r13\n"
-        "leaq 3(%%rbx), %%r14\n leaq 4(%%rbx), %%r15\n"
-        "movq %[save], %%rdi\n movq (%[target]), %%rsi\n"
-        "callq wi_context_switch\n"
-        "popq %%rax\n popq %%rdx\n"
-        "subq %%rax, %%rbx\n movq %%rbx, 0(%%rdx)\n"
-        "subq %%rax, %%r12\n movq %%r12, 8(%%rdx)\n"
-        "subq %%rax, %%r13\n movq %%r13, 16(%%rdx)\n"
-        "subq %%rax, %%r14\n movq %%r14, 24(%%rdx)\n"
-        "subq %%rax, %%r15\n movq %%r15, 32(%%rdx)\n"
-        "addq $8, %%rsp\n"
-        "popq %%r15; popq %%r14; popq %%r13; popq %%r12; popq %%rbx\n"
-        "addq $128, %%rsp\n"
-        : [save] "+D"(save), [target] "+S"(target), [pattern] "+d"(pattern), [after] "+c"(place)
-        :
-        : "rax", "r8", "r9", "r10", "r11", "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4",
-          "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
-          "xmm15");
-    int wrong = 0;
-    for (uint64_t i = 0; i < 5; i++)
-        wrong += after[i] != i;
-    return wrong;
-}
-
 static int wrong_registers;
 
 static void switch_back_with_other_patterns(void *arg)
@@ -193,6 +157,112 @@ static void callee_saved_registers_survive(void **state)
     end();
 }
 
+/* -- the control word, depth and the end of the stack ------------------------------------------ */
+
+enum {
+    TO_NEAREST = 0,
+    UPWARD = 2,
+    TOWARDS_ZERO = 3
+};
+
+static uint64_t rounding_seen;
+
+static void see_and_change_the_rounding(void *arg)
+{
+    (void)arg;
+    wi_fiber_arrive(&pair.other_fiber);
+    rounding_seen = rounding_mode();
+    set_rounding_mode(TOWARDS_ZERO);
+    pair.ended = true;
+    come_back();
+    abort();
+}
+
+/* A switch leaves the control word alone, in both directions: contexts of a thread share it. */
+static void the_floating_point_control_word_is_shared(void **state)
+{
+    (void)state;
+    assert_int_equal(rounding_mode(), TO_NEAREST);
+    begin(see_and_change_the_rounding, NULL, 0);
+    set_rounding_mode(UPWARD);
+    enter();
+    const uint64_t after = rounding_mode();
+    set_rounding_mode(TO_NEAREST);
+    end();
+    assert_int_equal(rounding_seen, UPWARD);
+    assert_int_equal(after, TOWARDS_ZERO);
+}
+
+/* Every frame holds what the next ones must not touch; a switch in between at each depth. */
+__attribute__((noinline)) static uint64_t descend(uint64_t depth) // NOLINT(misc-no-recursion)
+{
+    volatile uint64_t kept = depth * 0x9e3779b97f4a7c15u;
+    if (depth == 0)
+        return 0;
+    if (depth % 16 == 0)
+        come_back();
+    const uint64_t below = descend(depth - 1);
+    return below + (kept == depth * 0x9e3779b97f4a7c15u);
+}
+
+static uint64_t frames_intact;
+
+static void recurse(void *arg)
+{
+    wi_fiber_arrive(&pair.other_fiber);
+    frames_intact = descend(*(const uint64_t *)arg);
+    pair.ended = true;
+    come_back();
+    abort();
+}
+
+static void deep_recursion_survives_switches(void **state)
+{
+    (void)state;
+    uint64_t depth = 512;
+    begin(recurse, &depth, 0);
+    frames_intact = 0;
+    while (!pair.ended)
+        enter();
+    assert_int_equal(frames_intact, depth);
+    end();
+}
+
+enum {
+    FRAMES_MAX = 64
+};
+
+static int frames;
+
+static _Unwind_Reason_Code count_frame(struct _Unwind_Context *context, void *arg)
+{
+    (void)context;
+    (void)arg;
+    return ++frames < FRAMES_MAX ? _URC_NO_REASON : _URC_END_OF_STACK;
+}
+
+static void walk_up(void *arg)
+{
+    wi_fiber_arrive(&pair.other_fiber);
+    *(_Unwind_Reason_Code *)arg = _Unwind_Backtrace(count_frame, NULL);
+    pair.ended = true;
+    come_back();
+    abort();
+}
+
+/* By the same tables that debuggers and profilers read. */
+static void a_backtrace_ends_where_the_context_began(void **state)
+{
+    (void)state;
+    _Unwind_Reason_Code code = _URC_NO_REASON;
+    frames = 0;
+    begin(walk_up, &code, 0);
+    enter();
+    end();
+    assert_int_equal(code, _URC_END_OF_STACK);
+    assert_in_range(frames, 1, 4);
+}
+
 static void an_unaligned_stack(void)
 {
     (void)wi_context_make((char *)0x10008, note_and_leave, NULL);
@@ -212,6 +282,9 @@ int main(void)
         cmocka_unit_test(a_context_begins_with_its_argument_on_an_aligned_stack),
         cmocka_unit_test(floating_point_works_on_a_fresh_stack),
         cmocka_unit_test(callee_saved_registers_survive),
+        cmocka_unit_test(the_floating_point_control_word_is_shared),
+        cmocka_unit_test(deep_recursion_survives_switches),
+        cmocka_unit_test(a_backtrace_ends_where_the_context_began),
         cmocka_unit_test(an_unaligned_stack_aborts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -136,6 +136,18 @@ static void counts_to_a_value_are_cumulative(void **state)
     assert_int_equal(wi_hist_count(&hist), 7);
 }
 
+static void buckets_meet_end_to_end(void **state)
+{
+    (void)state;
+    assert_int_equal(wi_hist_lowest(0), 0);
+    for (uint32_t i = 0; i + 1 < WI_HIST_BUCKETS; i++) {
+        assert_int_equal(wi_hist_highest(i) + 1, wi_hist_lowest(i + 1));
+        assert_int_equal(wi_hist_bucket(wi_hist_lowest(i)), i);
+        assert_int_equal(wi_hist_bucket(wi_hist_highest(i)), i);
+    }
+    assert_true(wi_hist_highest(WI_HIST_BUCKETS - 1) == INT64_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +157,7 @@ int main(void)
         cmocka_unit_test(percentiles_agree_with_a_sorted_array),
         cmocka_unit_test(a_merge_equals_recording_both),
         cmocka_unit_test(counts_to_a_value_are_cumulative),
+        cmocka_unit_test(buckets_meet_end_to_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -156,7 +156,7 @@ static void who_waits_too_long_is_sent_away(void **state)
     struct answer answer = { 0 };
     gate_init(&gate);
     const struct weir_server_opts opts = { .running_max = 1,
-                                           .waiting_age_max_ns = 30 * WEIR_NS_PER_MS };
+                                           .waiting_age_max_ns = 300 * WEIR_NS_PER_MS };
     serving_start(&serving, &opts, routes);
     client_open(&running, &serving);
     client_open(&waiting, &serving);
@@ -190,10 +190,11 @@ static void slow_heads_and_idle_connections_end(void **state)
     struct client slow, idle, silent;
     struct answer answer = { 0 };
     const struct weir_server_opts opts = { .head_ns_max = 50 * WEIR_NS_PER_MS,
-                                           .idle_ns_max = 200 * WEIR_NS_PER_MS };
+                                           .idle_ns_max = 500 * WEIR_NS_PER_MS };
     serving_start(&serving, &opts, routes);
-    client_open(&slow, &serving);
     client_open(&idle, &serving);
+    expect(&idle, GET("/hello"), 200);
+    client_open(&slow, &serving);
     client_open(&silent, &serving);
     client_send(&slow, "GET /hello HTTP/1.1\r\nHos");
     client_answer(&slow, &answer, false);
@@ -201,7 +202,6 @@ static void slow_heads_and_idle_connections_end(void **state)
     assert_false(answer.keep_alive);
     client_expect_end(&slow);
     assert_int_equal(serving_stats(&serving).timed_out_heads, 1);
-    expect(&idle, GET("/hello"), 200);
     client_expect_end(&idle);
     client_expect_end(&silent);
     assert_int_equal(serving_stats(&serving).timed_out_heads, 1);

@@ -64,7 +64,8 @@ static void no_wait_of_a_thread_ends_early(void **state)
 /* -- deadlines that have passed ---------------------------------------------------------------- */
 
 enum {
-    PAST_CALLS = 2000
+    PAST_CALLS = 200,
+    PAST_TRIES = 10
 };
 
 static void wait_in_the_past(weir_chan *ch)
@@ -80,16 +81,21 @@ static void wait_in_the_past(weir_chan *ch)
     }
 }
 
-/* One millisecond of waiting in each call would show as twelve seconds. */
+/* One millisecond of waiting in each call would show as 1.2 seconds in every try; other load on the
+ * machine cannot make all of them long. */
 RUN(a_deadline_in_the_past_does_not_wait)
 {
     weir_chan *ch = make_chan();
-    const weir_time start = weir_now();
-    wait_in_the_past(ch);
-    const int64_t took = weir_now() - start;
-    if (took >= 6 * WEIR_NS_PER_S)
-        fprintf(stderr, "took %.3f s\n", (double)took / 1e9);
-    CHECK(took < 6 * WEIR_NS_PER_S);
+    int64_t best = INT64_MAX;
+    for (int i = 0; i < PAST_TRIES && best >= 600 * WEIR_NS_PER_MS; i++) {
+        const weir_time start = weir_now();
+        wait_in_the_past(ch);
+        const int64_t took = weir_now() - start;
+        best = took < best ? took : best;
+    }
+    if (best >= 600 * WEIR_NS_PER_MS)
+        fprintf(stderr, "the best of %d took %.3f s\n", PAST_TRIES, (double)best / 1e9);
+    CHECK(best < 600 * WEIR_NS_PER_MS);
     weir_chan_destroy(ch);
     return 0;
 }

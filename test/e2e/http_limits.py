@@ -6,7 +6,7 @@ import time
 
 from service import Connection, check, check_equal, request, run
 
-GRACE = (4, 12)  # seconds; the limits are five, and are looked at now and then
+GRACE = (4, 18)  # seconds; the limits are five, looked at now and then by a machine with other work
 
 
 def idlers_in_a_head_and_a_body_get_408(service):

@@ -9,24 +9,12 @@ import subprocess
 import threading
 import time
 
+from load_support import load
 from service import BOUND_SECONDS, check, check_equal, free_port, run, tool_path
-
-KINDS = ("ok", "shed_503", "other_status", "late", "timeout", "error", "abandoned", "not_sent")
-
-
-def load(*options, status=0):
-    done = subprocess.run([tool_path(), "load", "--json=-", *options], capture_output=True,
-                          timeout=60, text=True)
-    check_equal(done.returncode, status, f"status of weir load {options} ({done.stderr})")
-    result = json.loads(done.stdout)
-    check_equal(sum(result[kind] for kind in KINDS), result["requests"],
-                "the kinds of outcome together")
-    return result
-
 
 def closed_loop_is_answered(service):
     result = load("--connections=8", "--for=500ms", service.url + "/hello/a")
-    check(result["ok"] > 100 and result["ok"] == result["requests"], f"{result}")
+    check(result["ok"] > 16 and result["ok"] == result["requests"], f"{result}")
     check_equal(result["dialed"], 8, "connections")
     check(0 < result["ok_ms_p50"] <= result["ok_ms_p99"] <= result["ok_ms_max"], f"{result}")
 
@@ -40,7 +28,7 @@ def open_loop_follows_its_rate_and_seed(service):
           "another seed gives the same schedule")
     check(300 < first["requests"] < 500, f"{first['requests']} of 400 expected arrivals")
     even = load("--rate=200", "--arrivals=even", "--for=500ms", service.url + "/hello/a")
-    check(98 <= even["requests"] <= 100, f"{even['requests']} even arrivals")
+    check_equal(even["requests"], 100, "even arrivals")
 
 
 def latency_counts_from_the_intended_time(service):
@@ -115,14 +103,15 @@ def an_interrupt_gives_the_result_so_far(service):
     check(time.monotonic() - began < 15, "the interrupt was not heeded")
     result = json.loads(out)
     check(result["interrupted"] and result["ok"] > 20, f"{result}")
-    check_equal(process.returncode, 0, "status after an interrupt")
+    check_equal(process.returncode, 0 if result["void"] is None else 3,
+                "status after an interrupt")
 
 
 def mistakes_are_one_line_and_status_2(service):
     url = service.url + "/"
     for wrong, word in ((["--rate=fast", url], "rate"), (["--no-such", url], "no-such"),
                         ([], "URL"), (["--rate=5", "--connections=5", url], "exclude"),
-                        ([url, url], "one URL"), (["--for=0s", url], "for"),
+                        (["--for=0s", url], "for"),
                         (["https://127.0.0.1/"], "https"), (["ftp://x/"], "http://"),
                         (["--method=GE T", url], "method"), (["--connections=0", url],
                                                              "connections")):

@@ -52,7 +52,7 @@ def what_does_not_end_is_cut_at_the_bound(model):
             status, _ = service.end()
             took = time.monotonic() - began
             check_equal(status, 0, "status after a cut")
-            check(0.3 <= took < 3, f"ended after {took:.2f} s")
+            check(0.3 <= took < 8, f"ended after {took:.2f} s; without the option it is 10")
             eventually(gone(processes), "no process is left")
 
 
@@ -66,7 +66,7 @@ def what_cannot_be_cut_is_killed_after_the_bound(model):
             service.process.send_signal(signal.SIGTERM)
             status, output = service.end()
             took = time.monotonic() - began
-            check(0.3 <= took < 5, f"ended after {took:.2f} s")
+            check(0.3 <= took < 15, f"ended after {took:.2f} s; the handler takes 20")
             check(status in (0, 1), f"status {status}")
             check("drain timeout" in output, output)
             eventually(gone(processes), "no process is left")

@@ -15,6 +15,10 @@ import tempfile
 import time
 import traceback
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tool"))
+from processes import free_port, own_bytes, resident_bytes, tree  # noqa: E402,F401
+
 MODELS = ("loop", "cluster", "tasks", "threads", "prefork")
 BOUND_SECONDS = 20
 
@@ -68,36 +72,6 @@ def tool_path():
         print("WEIR_BIN must name the tool weir")
         sys.exit(1)
     return path
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def tree(pid):
-    """The process and all that descend from it."""
-    found = [pid]
-    for parent in found:
-        for task in pathlib.Path(f"/proc/{parent}/task").glob("*/children"):
-            try:
-                found += [int(child) for child in task.read_text().split()]
-            except OSError:
-                pass
-    return found
-
-
-def resident_bytes(pid):
-    total = 0
-    for process in tree(pid):
-        try:
-            for line in pathlib.Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
-                    total += int(line.split()[1]) * 1024
-        except OSError:
-            pass
-    return total
 
 
 class Service:

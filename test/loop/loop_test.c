@@ -190,6 +190,60 @@ static void posts_of_other_threads_always_wake_the_turn(void **state)
     assert_int_equal(handled, POSTS * POSTERS);
 }
 
+enum {
+    BURSTS = 100000,
+    BURST_POSTS_MAX = 4
+};
+
+/* A post whose run looks at what its poster wrote. */
+struct news {
+    struct wi_post post;
+    wi_atomic_u64 written;
+    wi_atomic_u64 seen;
+    int lost;
+    int done;
+};
+
+static void look_at_news(struct wi_post *post)
+{
+    struct news *news = wi_container_of(post, struct news, post);
+    wi_store_release(&news->seen, wi_load_relaxed(&news->written));
+}
+
+/* Writes and posts several times in a row, so that posts meet a run that has just begun. */
+static void *post_news(void *arg)
+{
+    struct news *news = arg;
+    const weir_time until = weir_in_ms(1000);
+    uint64_t value = 0;
+    for (int burst = 0; burst < BURSTS && news->lost == 0 && weir_now() < until; burst++) {
+        for (int i = 0; i <= burst % BURST_POSTS_MAX; i++) {
+            wi_store_relaxed(&news->written, ++value);
+            wi_loop_post(&loop, &news->post);
+        }
+        const weir_time bound = weir_in_ms(10000);
+        while (wi_load_acquire(&news->seen) != value && weir_now() < bound) {
+        }
+        news->lost += wi_load_acquire(&news->seen) != value;
+    }
+    post(&news->done, 1);
+    wi_loop_kick(&loop);
+    return NULL;
+}
+
+/* What is written before a post is seen by a run, also if the post was queued and just began. */
+static void a_post_that_comes_as_it_begins_to_run_is_not_missed(void **state)
+{
+    (void)state;
+    struct news news = { .post = { .run = look_at_news } };
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, post_news, &news), 0);
+    while (peek(&news.done) == 0)
+        (void)wi_loop_turn(&loop, WEIR_DONT_WAIT);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(news.lost, 0);
+}
+
 /* -- timers ------------------------------------------------------------------------------------ */
 
 static int fired_count;
@@ -313,6 +367,7 @@ int main(void)
         LOOP_TEST(posts_run_in_their_order_in_the_next_turn),
         LOOP_TEST(a_post_that_posts_itself_runs_once_a_turn),
         LOOP_TEST(posts_of_other_threads_always_wake_the_turn),
+        LOOP_TEST(a_post_that_comes_as_it_begins_to_run_is_not_missed),
         LOOP_TEST(a_turn_sleeps_until_the_first_timer),
         LOOP_TEST(a_timer_started_elsewhere_shortens_the_sleep),
         LOOP_TEST(at_rest_a_post_makes_the_descriptor_readable),

@@ -45,7 +45,7 @@ LONG_BODY = "int wi_long(void)\n{\n" + "    wi_one();\n" * 70 + "}\n"
 
 
 class TidyTest(unittest.TestCase):
-    def findings(self, planted, build=False, database=None):
+    def findings(self, planted, build=False, database=None, objects=None):
         with tempfile.TemporaryDirectory() as folder:
             root = pathlib.Path(folder)
             for path, text in {**CLEAN, **planted}.items():
@@ -59,6 +59,7 @@ class TidyTest(unittest.TestCase):
                 entries = [{"file": str(root / path)} for path in database]
                 (build_folder / "compile_commands.json").write_text(json.dumps(entries))
                 self.compile_library(root, build_folder)
+                self.compile_objects(build_folder, objects or {})
             found = tidy.Tidy(root, root / "build" if build else None).run()
             return [(check, path) for check, path, _, _, _ in found]
 
@@ -68,6 +69,15 @@ class TidyTest(unittest.TestCase):
         source.write_text((root / "library.txt").read_text())
         subprocess.run(["cc", "-shared", "-fPIC", "-nostartfiles", "-o",
                         str(build_folder / "libweir.so.0"), str(source)], check=True)
+
+    @staticmethod
+    def compile_objects(build_folder, objects):
+        folder = build_folder / "CMakeFiles" / "weir_shared_objects.dir"
+        for path, text in {"src/base/list.c": "int wi_list;\n", **objects}.items():
+            target = folder / f"{path}.o"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            subprocess.run(["cc", "-x", "c", "-c", "-o", str(target), "-"], input=text, text=True,
+                           check=True)
 
     def assert_found(self, check, path, text, **others):
         planted = {path: text, **others.get("beside", {})}
@@ -217,6 +227,19 @@ class TidyTest(unittest.TestCase):
         good = "const char *weir_name(int c) { return c ? \"\" : 0; }\n"
         self.assertEqual(self.findings({"library.txt": good}, True, built),
                          [("dead", "src/sync/wait.c")])
+
+    def test_a_call_up_that_no_include_shows(self):
+        built = [path for path in CLEAN if path.endswith(".c")]
+        good = "const char *weir_name(int c) { return c ? \"\" : 0; }\n"
+        down = {"src/base/list.c": "int wi_list(void) { return 0; }\n",
+                "src/sync/wait.c": "int wi_list(void);\nint wi_wait(void) { return wi_list(); }\n"}
+        self.assertEqual(self.findings({"library.txt": good}, True, built, down), [])
+        up = {"src/base/list.c": "int wi_wait(void);\nint (*wi_table[])(void) = { wi_wait };\n",
+              "src/sync/wait.c": "int wi_wait(void) { return 0; }\n"}
+        self.assertEqual(self.findings({"library.txt": good}, True, built, up),
+                         [("calls", "src/base/list.c")])
+        let = {"tool/exceptions": "calls src/base/list.c:wi_wait the list is told of waits\n"}
+        self.assertEqual(self.findings({"library.txt": good, **let}, True, built, up), [])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Whatever is wrong with one contestant of `weir compare` is named in its row, the others are
+measured, and the exit status says that something is missing.  ctest: timeout=240 processors=2"""
+import json
+import os
+import textwrap
+
+from compare_support import TINY, example, rows, run_cases
+from service import check, check_equal
+
+# What a program may do instead of serving, by model.
+BROKEN = """\
+    #!/usr/bin/env python3
+    import socket, sys, time
+    options = dict(one[2:].split("=", 1) for one in sys.argv[1:] if "=" in one)
+    model = options["model"]
+    if model == "loop":
+        sys.exit("the license has expired")
+    if model == "cluster":
+        time.sleep(600)
+    host, port = options["listen"].split(":")
+    listener = socket.create_server((host, int(port)))
+    kept = []
+    while True:
+        connection, _ = listener.accept()
+        if model == "tasks":
+            connection.sendall(b"SSH-2.0-none\\r\\n" * 3)
+        if model == "threads":
+            kept.append(connection)
+        connection = None
+    """
+
+PEER = """\
+    import http.server, sys
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+        def log_message(self, *_):
+            pass
+    http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+    """
+
+
+def write_program(path, text):
+    path.write_text(textwrap.dedent(text))
+    path.chmod(0o755)
+    return path
+
+
+def each_broken_start_is_named(compare):
+    app = write_program(compare.folder / "broken", BROKEN)
+    _, error = compare.run(*TINY, f"--app={app}", "--url=/x", "--peers=none",
+                           "--start-timeout=3s", status=1)
+    found = rows(compare.report(), "app")
+    for model, words in (("loop", ("status 1", "license has expired")),
+                         ("cluster", ("did not listen",)), ("tasks", ("not HTTP",)),
+                         ("threads", ("never answered",)), ("prefork", ("closed",))):
+        reason = found[f"broken {model}"].get("failed", "")
+        check(all(word in reason for word in words), f"{model}: {reason!r}")
+        check(reason in error, f"{model}: not said on the screen: {error}")
+
+
+def an_unknown_url_is_named_and_the_rest_goes_on(compare):
+    _, _ = compare.run(*TINY, f"--app={example('counter')}", "--url=/nowhere", "--models=loop",
+                       "--workloads=api", "--peers=none", status=1)
+    found = rows(compare.report(), "api")
+    check("status 404" in found["counter loop"]["failed"], f"{found}")
+    check(found["weir loop"]["capacity"] > 0, f"{found}")
+
+
+def state_refuses_what_does_not_fit(compare):
+    compare.run(*TINY, f"--app={example('counter')}", "--url=/count", "--peers=none")
+    found = rows(compare.report(), "app")
+    check(found["counter loop"]["capacity"] > 0, f"{found}")
+    for model in ("cluster", "tasks", "threads", "prefork"):
+        row = found[f"counter {model}"]
+        check("LOOP_ONLY" in row["refused"] and "capacity" not in row, f"{row}")
+
+
+def peers_fail_by_name(compare):
+    folder = compare.folder / "peers"
+    folder.mkdir()
+    write_program(folder / "peer.py", PEER)
+    python = ["python3", "{peers}/peer.py", "{port}"]
+    python_needed = [{"command": "python3", "package": "python3"}]
+    peers = [
+        {"name": "good", "needs": python_needed, "run": python},
+        {"name": "absent", "needs": [{"command": "no-such-tool", "package": "no-such-package"}],
+         "run": ["no-such-tool"]},
+        {"name": "unbuilt", "needs": [], "prepare": ["sh", "-c", "echo no compiler >&2; exit 4"],
+         "run": python},
+        {"name": "dying", "needs": [], "run": ["sh", "-c", "echo port {port} is bad >&2; exit 5"]},
+    ]
+    for peer in peers:
+        peer.update(family="test", model="any", guarded=False, shares_memory=True,
+                    supervised=False, settings=["workers: {cores}"])
+    (folder / "peers.json").write_text(json.dumps(peers))
+    _, error = compare.run(*TINY, "--models=loop", f"--peers-dir={folder}", status=1)
+    report = compare.report()
+    people = {one["name"]: one for one in report["contestants"]}
+    check("install no-such-package" in people["absent"]["left_out"], f"{people}")
+    check_equal(people["good"]["settings"], ["workers: 1"], "settings with placeholders filled in")
+    found = rows(report, "api")
+    check("absent" not in found, "one that is left out has a row")
+    check(found["good"]["capacity"] > 0 and found["weir loop"]["capacity"] > 0, f"{found}")
+    check("status 4" in found["unbuilt"]["failed"] and "no compiler" in found["unbuilt"]["failed"],
+          f"{found}")
+    check("status 5" in found["dying"]["failed"] and "is bad" in found["dying"]["failed"],
+          f"{found}")
+    check("Left out: absent" in error, error)
+
+
+if __name__ == "__main__":
+    os.environ.pop("WEIR_MODEL", None)
+    run_cases([each_broken_start_is_named, an_unknown_url_is_named_and_the_rest_goes_on,
+               state_refuses_what_does_not_fit,
+               peers_fail_by_name])
