@@ -11,6 +11,7 @@ import io
 import pathlib
 import sys
 import tempfile
+import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -82,6 +83,13 @@ class CheckAllTest(unittest.TestCase):
         status, last, text = self.run_stages(long)
         self.assertEqual((status, last), (1, "0 passed, 1 failed, 0 skipped"))
         self.assertIn("failed: a: stopped after", text)
+
+    def test_what_a_stopped_stage_leaves_behind_ends_with_it(self):
+        long = stage("a", "(trap '' TERM; sleep 60) & sleep 60")
+        long.bound_seconds = 0.5
+        began = time.monotonic()
+        self.run_stages(long)
+        self.assertLess(time.monotonic() - began, 50)
 
     def test_the_time_of_a_stage_is_remembered(self):
         self.run_stages(stage("a", "true"))
