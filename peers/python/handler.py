@@ -106,7 +106,9 @@ class Handler(BaseHTTPRequestHandler):
         try:
             while size := int(self.rfile.readline(100).partition(b";")[0], 16):
                 total += size
-                pieces.append(self.read_exactly(max(size, total - work.BODY_BYTES_MAX)))
+                if size < 0:
+                    raise ValueError
+                pieces.append(self.read_exactly(size if total <= work.BODY_BYTES_MAX else total))
                 if self.rfile.readline(3) != b"\r\n":
                     raise ValueError
             while self.rfile.readline(8192) not in (b"\r\n", b""):  # trailers

@@ -383,9 +383,24 @@ def what_is_malformed_is_refused(peer, _):
             check(connection.closed(), "it goes on after what it did not understand")
 
 
+def a_body_in_chunks_is_bounded(peer, _):
+    """Of the servers whose chunks are read here: a large body in two pieces, and less than none."""
+    if peer.row["name"] not in ("Python asyncio", "Python ThreadingHTTPServer",
+                                "Python prefork"):
+        return
+    half = 5 << 20
+    for body, wanted in ((b"%x\r\n%b\r\n%x\r\n" % (half, b"x" * half, half), 413),
+                         (b"-5\r\n", 400)):
+        with Connection(peer) as connection:
+            connection.send(b"POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+                            + body)
+            check_equal(connection.answer()[0], wanted, f"the status of chunks {body[-10:]}")
+
+
 CHECKS = (
     answers_are_the_same,
     what_is_malformed_is_refused,
+    a_body_in_chunks_is_bounded,
     connections_are_kept_or_closed_as_said,
     counting_is_right_where_it_says_so,
     cpu_time_is_burned_as_asked,

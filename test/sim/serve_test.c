@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The HTTP server in virtual time: scripted clients over a slow, uneven network, and timeouts that
- * take minutes for a client and nothing for the test. */
+ * take minutes for a client and nothing for the test.
+ * ctest: timeout=120 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

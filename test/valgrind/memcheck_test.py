@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# ctest: timeout=900 processors=2
+# ctest: timeout=1500 processors=2
 """Behaviour programs under valgrind's memcheck: no error, and no memory lost at the end.
 
 Without knowing where tasks' stacks lie, memcheck takes each switch for a huge frame and reports
