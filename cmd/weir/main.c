@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "commands.h"
+#include "system.h"
 #include "weir/runtime.h"
 
 static const char help[] =
@@ -49,6 +50,7 @@ static const struct {
 
 int main(int argc, char **argv)
 {
+    occupy_standard_files();
     if (argc < 2) {
         fputs(help, stderr);
         return 2;

@@ -9,6 +9,7 @@
 
 #include "system.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -39,6 +40,14 @@ void block_thread_ns(int64_t ns)
 void kill_own_process(void)
 {
     (void)raise(SIGKILL);
+}
+
+void occupy_standard_files(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    }
 }
 
 bool stderr_is_terminal(void)

@@ -18,6 +18,10 @@ void block_thread_ns(int64_t ns);
 /* Ends the calling process as a crash would: at once, nothing flushed, nobody told. */
 void kill_own_process(void);
 
+/* Puts something in the place of standard files that are closed, so that no file which is opened
+ * later gets what is meant for them.  Using them still fails. */
+void occupy_standard_files(void);
+
 /* Whether standard error is a terminal: then progress is one line that is written over. */
 bool stderr_is_terminal(void);
 

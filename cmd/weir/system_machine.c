@@ -5,6 +5,7 @@
 
 #include "system_machine.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
@@ -61,6 +62,17 @@ bool folder_exists(const char *path)
 {
     struct stat found;
     return stat(path, &found) == 0 && S_ISDIR(found.st_mode);
+}
+
+/* The kernel drops the claim with the process, and no child inherits it; so the descriptor stays
+ * open. */
+bool file_claim(const char *path)
+{
+    struct flock claim = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0 || fcntl(fd, F_SETLK, &claim) == 0)
+        return true;
+    return fcntl(fd, F_GETLK, &claim) != 0 || claim.l_type == F_UNLCK;
 }
 
 int folder_make(const char *path)

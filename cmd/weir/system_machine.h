@@ -25,6 +25,10 @@ WEIR_CHECK int folder_make(const char *path);
 
 bool folder_exists(const char *path);
 
+/* Makes a file and claims it for this process until it ends, however it ends.  False: another one
+ * has it.  Where there are no such claims all are granted. */
+bool file_claim(const char *path);
+
 /* Size and time of a file as a text that changes when the file does; empty without the file. */
 void file_stamp(const char *path, char stamp[64]);
 

@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "system_account.h"
 #include "weir/time.h"
 
 #define EXTRAS_MAX 64
@@ -55,14 +56,43 @@ void cores_confine(const struct cores *cores)
     (void)sched_setaffinity(0, sizeof set, &set);
 }
 
+/* Descendants from before: whoever became this program by exec may have had some. */
+static int elders[TREE_MAX];
+static int elder_count;
+
+static bool is_elder(int pid)
+{
+    for (int i = 1; i < elder_count; i++) {
+        if (elders[i] == pid)
+            return true;
+    }
+    return false;
+}
+
 void adopt_orphans(void)
 {
+    elder_count = tree_list(getpid(), elders);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
 void pause_ms(int ms)
 {
     (void)poll(NULL, 0, ms);
+}
+
+void catch_ends(void (*handler)(int))
+{
+    static const int ends[] = { SIGINT, SIGTERM, SIGPIPE, SIGHUP };
+    const struct sigaction caught = { .sa_handler = handler, .sa_flags = SA_RESTART };
+    const struct sigaction ignored = { .sa_handler = SIG_IGN };
+    struct sigaction before;
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        const bool kept = ends[i] == SIGHUP && sigaction(SIGHUP, NULL, &before) == 0 &&
+                          before.sa_handler == SIG_IGN;
+        if (!kept)
+            (void)sigaction(ends[i], &caught, NULL);
+    }
+    (void)sigaction(SIGXFSZ, &ignored, NULL);
 }
 
 /* -- starting --------------------------------------------------------------------------------- */
@@ -251,4 +281,29 @@ void child_stop(struct child *child, int grace_ms)
         (void)group_gone_within(group, AFTER_KILL_MS);
     }
     forget(child);
+}
+
+/* A process that this one has started leads a group and so cannot have left its session. */
+static bool kill_escaped(void)
+{
+    int pids[TREE_MAX];
+    const int count = tree_list(getpid(), pids);
+    const pid_t session = getsid(0);
+    bool found = false;
+    for (int i = 1; i < count; i++) {
+        const pid_t other = getsid(pids[i]);
+        if (other < 0 || other == session || is_elder(pids[i]))
+            continue;
+        found = true;
+        (void)kill(pids[i], SIGKILL);
+        (void)waitpid(pids[i], NULL, WNOHANG);
+    }
+    return found;
+}
+
+void escaped_stop(void)
+{
+    const weir_time end = weir_in_ms(AFTER_KILL_MS);
+    while (kill_escaped() && weir_now() < end)
+        pause_ms(LOOK_MS);
 }

@@ -55,6 +55,16 @@ WEIR_CHECK int child_read(const struct child *child, char *buffer, size_t bytes,
  * is left, or after a second more. */
 void child_stop(struct child *child, int grace_ms);
 
+/* Ends what has left the group of a service, as a program that puts itself into the background
+ * does: every descendant of this process that is in another session.  For use when no service is
+ * wanted; wants adopt_orphans(). */
+void escaped_stop(void);
+
+/* Has `handler` called, each time, for what asks this process to end: the signals of Ctrl-C, kill,
+ * a closed terminal (unless nohup has it ignored) and a reader that is gone.  A file that grows
+ * beyond the limit of its size is an error of the write, no end. */
+void catch_ends(void (*handler)(int));
+
 /* Sleeps; a signal ends it early. */
 void pause_ms(int ms);
 

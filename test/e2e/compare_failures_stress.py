@@ -4,10 +4,11 @@
 measured, and the exit status says that something is missing.  ctest: timeout=240 processors=2"""
 import json
 import os
+import signal
 import textwrap
 
-from compare_support import TINY, example, rows, run_cases
-from service import check, check_equal
+from compare_support import BOUND_SECONDS, TINY, example, interrupt, rows, run_cases
+from service import check, check_equal, eventually
 
 # What a program may do instead of serving, by model.
 BROKEN = """\
@@ -65,6 +66,62 @@ def each_broken_start_is_named(compare):
         check(reason in error, f"{model}: not said on the screen: {error}")
 
 
+# Writes what no JSON takes, or leaves a process in a session of its own that never ends by itself.
+STRANGE = """\
+    #!/usr/bin/env python3
+    import os, signal, sys, time
+    if "--model=loop" in sys.argv:
+        sys.stderr.buffer.write(b"\\x1b[31m no \\xff license " + "\u00e4".encode() * 300 + b"\\n")
+        sys.exit(3)
+    if os.fork() == 0:
+        os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(600)
+    time.sleep(600)
+    """
+
+
+def strange_programs_are_reported_and_ended(compare):
+    app = write_program(compare.folder / "strange", STRANGE)
+    _, error = compare.run(*TINY, f"--app={app}", "--url=/x", "--peers=none",
+                           "--models=loop,tasks", "--start-timeout=2s", status=1)
+    found = rows(compare.report(), "app")
+    check("license" in found["strange loop"]["failed"], f"{found}")
+    check("\x1b" not in error, f"it reached the terminal: {error!r}")
+    check("did not listen" in found["strange tasks"]["failed"], f"{found}")
+
+
+def a_folder_has_one_comparison_at_a_time(compare):
+    with compare.start(*TINY, "--models=loop", "--peers=none", "--workloads=api") as first:
+        eventually(lambda: (compare.out / "journal.jsonl").exists(), "the first is at work", 60)
+        with compare.start(*TINY, "--models=loop", "--peers=none") as second:
+            _, error = second.communicate(timeout=BOUND_SECONDS)
+        first.terminate()
+        first.communicate(timeout=BOUND_SECONDS)
+    check_equal(second.returncode, 1, f"status of the second: {error}")
+    check("another one is at work" in error, error)
+
+
+def a_closed_terminal_is_an_orderly_end(compare):
+    for number in (signal.SIGHUP, signal.SIGPIPE):
+        interrupt(compare, number)
+        (compare.out / "journal.jsonl").unlink()  # else the next is interrupted before it begins
+
+
+def closed_standard_files_spoil_nothing(compare):
+    def without():
+        for descriptor in (0, 1, 2):
+            os.close(descriptor)
+
+    with compare.start(*TINY, "--models=loop", "--peers=none", "--workloads=api",
+                       preexec_fn=without) as process:
+        process.communicate(timeout=BOUND_SECONDS)
+    check_equal(process.returncode, 1, "the table could not be shown")
+    check(rows(compare.report(), "api")["weir loop"]["capacity"] > 0, "the report")
+    for line in (compare.out / "journal.jsonl").read_text().splitlines():
+        json.loads(line)
+
+
 def an_unknown_url_is_named_and_the_rest_goes_on(compare):
     _, _ = compare.run(*TINY, f"--app={example('counter')}", "--url=/nowhere", "--models=loop",
                        "--workloads=api", "--peers=none", status=1)
@@ -119,4 +176,6 @@ if __name__ == "__main__":
     os.environ.pop("WEIR_MODEL", None)
     run_cases([each_broken_start_is_named, an_unknown_url_is_named_and_the_rest_goes_on,
                state_refuses_what_does_not_fit,
-               peers_fail_by_name])
+               peers_fail_by_name, strange_programs_are_reported_and_ended,
+               a_folder_has_one_comparison_at_a_time, a_closed_terminal_is_an_orderly_end,
+               closed_standard_files_spoil_nothing])

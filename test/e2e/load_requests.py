@@ -5,6 +5,7 @@ deadlines, connections; and that what it counts is what the server counted.  cte
 import json
 import os
 import tempfile
+import time
 
 from load_support import (Scripted, answers_ok, check_account, load, one_line, requests_of,
                           weir_load)
@@ -136,6 +137,45 @@ def a_kept_connection_that_was_closed_is_no_error():
         check_equal(result["reconnects"] + 1 >= result["dialed"], True, "each new one replaces one")
 
 
+def endless(head, piece):
+    """A handler that answers for as long as somebody reads."""
+    def answer(_, connection):
+        next(requests_of(connection))
+        connection.sendall(head)
+        while True:
+            connection.sendall(piece * (65536 // len(piece)))
+    return answer
+
+
+def an_endless_answer_ends_with_the_timeout():
+    ok = b"HTTP/1.1 200 OK\r\n"
+    for answer in (endless(ok + b"Content-Length: 9223372036854775807\r\n\r\n", b"x"),
+                   endless(ok + b"\r\n", b"x"), endless(b"", b"HTTP/1.1 102 Wait\r\n\r\n")):
+        with Scripted(answer) as server:
+            began = time.monotonic()
+            result = load("--connections=2", "--for=300ms", "--timeout=200ms", f"{server.url}/x",
+                          status=1)
+            check(time.monotonic() - began < 20, "it went on after the timeout")
+            check_equal(result["timeout"], result["requests"], f"all timed out: {result}")
+
+
+def a_change_of_protocol_is_no_success():
+    def switch(_, connection):
+        for _ in requests_of(connection):
+            connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n")
+
+    with Scripted(switch) as server:
+        result = load("--connections=1", "--for=100ms", "--timeout=10s", f"{server.url}/x")
+        check_equal((result["ok"], result["other_status"]), (0, result["requests"]), "outcomes")
+        check_equal(result["dialed"], result["requests"], "a connection for each")
+
+
+def a_time_without_any_request_is_said():
+    done = weir_load("--rate=0.001", "--for=50ms", "http://127.0.0.1:1/")
+    check_equal(done.returncode, 1, "status")
+    check("no request was due" in done.stderr, done.stderr)
+
+
 def mistakes_are_one_line():
     url = "http://127.0.0.1:1/"
     with tempfile.TemporaryDirectory() as folder:
@@ -143,9 +183,11 @@ def mistakes_are_one_line():
         bad = written(folder, "bad", b"2 http://h/\n0 http://h/\n")
         fields = written(folder, "fields", b"X: 1\nno colon here\n")
         binary = written(folder, "binary", b"X: 1\0\n")
+        cut = written(folder, "cut", b"http://h/a\0b\n")
         long_head = "X: " + "y" * 17000
         for options, *words in (
                 ([f"--urls={empty}"], "--urls", "no URL"), ([f"--urls={bad}"], "line 2", "WEIGHT"),
+                ([f"--urls={cut}"], "--urls", "text"),
                 ([f"--urls={folder}/none"], "--urls", "none"), (["--weight=0", url], "--weight"),
                 ([url, "--weight=2"], "--weight"), (["--weight=-1", url], "--weight"),
                 (["--header=X: a\r\nY: b", url], "--header", "line break"),
@@ -181,4 +223,6 @@ run([case(one) for one in (
     headers_and_bodies_come_from_files, a_large_body_and_an_empty_one,
     each_request_has_its_own_deadline, connections_are_kept_or_not, several_hosts_share_the_load,
     connections_of_several_hosts_are_bounded, a_kept_connection_that_was_closed_is_no_error,
+    an_endless_answer_ends_with_the_timeout, a_change_of_protocol_is_no_success,
+    a_time_without_any_request_is_said,
     mistakes_are_one_line)], models=("loop",))

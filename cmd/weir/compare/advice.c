@@ -6,11 +6,16 @@
  * that ran are candidates: what was refused is said with its reason.  A thread that many requests
  * share, and that leaves its core idle at capacity, has handlers that block it.
  *
+ * When a workload is in doubt (ranking.h) nobody is recommended: what was seen is said instead, and
+ * how to repeat it.  What was refused was refused all the same.
+ *
  * Threads: one. */
 
 #include "compare/ranking.h"
 
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -25,11 +30,11 @@
 #define SIBLING_LEAST 3.0
 #define AT_A_TIME_MOST 4.0
 
-/* The part of the machine that others use: beyond it, an idle-looking core may have been theirs. */
-#define OTHERS_MOST 0.15
-
 /* Less is no gain from more cores. */
 #define SPEED_UP_LEAST 1.3
+
+#define REASONS_MAX 4
+#define REASON_CHARACTERS 160
 
 /* Less memory than this part of the choice's is a reason. */
 #define MEMORY_MOST 0.7
@@ -130,35 +135,66 @@ static const struct ranking *main_ranking(const struct ranking *rankings, size_t
     return NULL;
 }
 
+/* What speaks for the choice, to be joined into one sentence. */
+struct reasons {
+    char texts[REASONS_MAX][REASON_CHARACTERS];
+    size_t count;
+};
+
+static void add_reason(struct reasons *reasons, const char *format, ...) WEIR_PRINTF(2, 3);
+static void add_reason(struct reasons *reasons, const char *format, ...)
+{
+    wi_bug_unless(reasons->count < REASONS_MAX);
+    va_list values;
+    va_start(values, format);
+    (void)vsnprintf(reasons->texts[reasons->count++], REASON_CHARACTERS, format, values);
+    va_end(values);
+}
+
+static void add_figures(struct reasons *reasons, const struct ranking *ranking,
+                        const struct entry *entry)
+{
+    char text[32];
+    char point[64] = "";
+    char p99[64] = "";
+    if (ranking->headline == KEPT)
+        snprintf(point, sizeof point, " at %g times its capacity", ranking->multiple);
+    if (!isnan(entry->p99_ms))
+        snprintf(p99, sizeof p99, " (p99 %s ms)", short_number(entry->p99_ms, text));
+    add_reason(reasons, "it answers %s requests a second in time%s%s",
+               short_number(entry->value, text), point, p99);
+}
+
 static void say_reasons(struct words *words, const json_t *report, const struct ranking *rankings,
                         size_t count, const char *choice)
 {
-    const struct score score = score_of(rankings, count, choice);
+    struct reasons reasons = { .count = 0 };
     size_t judged = 0;
     for (size_t i = 0; i < count; i++)
         judged += rankings[i].count > 1;
     const struct ranking *ranking = main_ranking(rankings, count, choice);
     const struct entry *entry = ranking_find(ranking, choice);
-    char text[32];
-    words_say(words, "Choose %s because ", choice);
     if (judged > 1)
-        words_say(words, "it is best, or within the spread of the best, in %zu of %zu workloads",
-                  score.even, judged);
-    if (ranking->headline == KEPT || ranking->headline == CAPACITY) {
-        words_say(words, "%sit answers %s requests a second in time", judged > 1 ? ", " : "",
-                  short_number(entry->value, text));
-        if (ranking->headline == KEPT)
-            words_say(words, " at %g times its capacity", ranking->multiple);
-        if (!isnan(entry->p99_ms))
-            words_say(words, " (p99 %s ms)", short_number(entry->p99_ms, text));
-    } else if (judged <= 1) {
-        words_say(words, "it is best at what was measured");
-    }
+        add_reason(&reasons,
+                   "it is best, or within the spread of the best, in %zu of %zu workloads",
+                   score_of(rankings, count, choice).even, judged);
+    if (ranking->headline == KEPT || ranking->headline == CAPACITY)
+        add_figures(&reasons, ranking, entry);
+    else if (judged <= 1)
+        add_reason(&reasons, "it is best at what was measured");
     const double speed_up = figure_of(entry->row, "speed_up");
-    if (speed_up > SPEED_UP_LEAST)
-        words_say(words, ", all cores make it %.2f times as fast as one", speed_up);
+    if (speed_up > SPEED_UP_LEAST && speed_up <= speed_up_most(report))
+        add_reason(&reasons, "all cores make it %.2f times as fast as one", speed_up);
     if (flag_of(contestant_of(report, choice), "shares_memory"))
-        words_say(words, ", and its requests may share memory");
+        add_reason(&reasons, "its requests may share memory");
+    words_say(words, "Choose %s because ", choice);
+    for (size_t i = 0; i < reasons.count; i++) {
+        const char *between = i == 0                   ? ""
+                              : i + 1 < reasons.count ? ", "
+                              : reasons.count == 2    ? " and "
+                                                      : ", and ";
+        words_say(words, "%s%s", between, reasons.texts[i]);
+    }
     words_say(words, ".");
 }
 
@@ -244,13 +280,13 @@ static void say_other_measures(struct conditions *so_far, const json_t *report,
     }
 }
 
-/* These run many requests on one thread, where one that blocks keeps up the others. */
+/* These run many requests on one thread, where one that blocks keeps up the others.  Only the model
+ * tells: the name begins with that of the user's program, which may be anything. */
 static bool shares_its_thread(const json_t *contestant)
 {
     static const char *const words[] = { "loop", "cluster", "tasks" };
     for (size_t i = 0; i < wi_count_of(words); i++) {
-        if (strstr(text_of(contestant, "name"), words[i]) != NULL ||
-            strstr(text_of(contestant, "model"), words[i]) != NULL)
+        if (strstr(text_of(contestant, "model"), words[i]) != NULL)
             return true;
     }
     return false;
@@ -362,25 +398,64 @@ static void say_refused(struct words *words, const json_t *report, const json_t 
     }
 }
 
+/* All that was seen in the workloads that are in doubt; whether there is one. */
+static bool sum_doubts(const struct ranking *rankings, size_t count, struct doubt *sum)
+{
+    *sum = (struct doubt){ .others = NAN };
+    for (size_t i = 0; i < count; i++) {
+        const struct doubt *doubt = &rankings[i].doubt;
+        if (!doubt->any)
+            continue;
+        sum->any = true;
+        sum->others = doubt->others;
+        sum->points += doubt->points;
+        sum->voids += doubt->voids;
+        sum->known += doubt->known;
+        sum->starved += doubt->starved;
+    }
+    return sum->any;
+}
+
+static void say_doubt(struct words *words, const json_t *report, const struct doubt *doubt)
+{
+    const char *command = text_of(report, "command");
+    words_say(words, "No recommendation: this machine was too busy for one (");
+    doubt_say(words, doubt);
+    words_say(words,
+              "). Close what else runs on it, or take a machine that nobody else uses, and repeat "
+              "it%s%s.",
+              command[0] != '\0' ? ": " : "", command);
+}
+
+static void say_choice(struct words *words, const json_t *report, const struct ranking *rankings,
+                       size_t count, const char *choice)
+{
+    struct conditions so_far = { .words = words };
+    say_reasons(words, report, rankings, count, choice);
+    say_other_workloads(&so_far, report, rankings, count, choice);
+    say_other_measures(&so_far, report, main_ranking(rankings, count, choice), choice);
+    if (so_far.said > 0)
+        words_say(words, ".");
+}
+
 void advice_say(struct words *words, const json_t *report, const struct ranking *rankings,
                 size_t count)
 {
     const json_t *workloads = list_of(report, "workloads");
     const bool own = json_object_get(report, "app") != NULL;
     const char *choice = choose(report, rankings, count);
-    if (choice != NULL) {
-        struct conditions so_far = { .words = words };
-        say_reasons(words, report, rankings, count, choice);
-        say_other_workloads(&so_far, report, rankings, count, choice);
-        say_other_measures(&so_far, report, main_ranking(rankings, count, choice), choice);
-        if (so_far.said > 0)
-            words_say(words, ".");
-    } else if (own) {
+    struct doubt doubt;
+    const bool in_doubt = sum_doubts(rankings, count, &doubt);
+    if (in_doubt && (choice != NULL || doubt.voids > 0))
+        say_doubt(words, report, &doubt);
+    else if (choice != NULL)
+        say_choice(words, report, rankings, count, choice);
+    else if (own)
         words_say(words, "No model can be recommended: none of them has figures.");
-    }
     for (size_t i = 0; i < count; i++) {
         if (own)
             say_refused(words, report, json_array_get(workloads, i));
-        say_blocked(words, report, json_array_get(workloads, i));
+        if (!in_doubt)
+            say_blocked(words, report, json_array_get(workloads, i));
     }
 }

@@ -6,15 +6,16 @@
  *
  * Threads: one. */
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "commands.h"
 #include "compare/contest.h"
+#include "compare/document.h"
 #include "compare/report.h"
 #include "compare/server.h"
+#include "http/uri.h"
 #include "options.h"
 #include "system.h"
 #include "system_machine.h"
@@ -155,6 +156,16 @@ static bool complain(const char *what)
     return false;
 }
 
+/* Whether weir load and the services take it for a path, perhaps with a query. */
+static bool is_path(const char *url)
+{
+    struct wi_http_url parts;
+    char whole[URL_BYTES_MAX + 16];
+    const int bytes = snprintf(whole, sizeof whole, "http://h%s", url);
+    return url[0] == '/' && strlen(url) <= URL_BYTES_MAX &&
+           wi_http_url_parse(whole, (size_t)bytes, &parts) == 0;
+}
+
 static bool check_app(const struct choice *choice)
 {
     static const char *const nowhere[] = { NULL };
@@ -165,9 +176,9 @@ static bool check_app(const struct choice *choice)
         return choice->app_argument_count == 0 || complain("arguments after -- are for --app");
     if (choice->app_url == NULL)
         return complain("--app wants --url, the path that is asked for");
-    if (choice->app_url[0] != '/' || strlen(choice->app_url) > URL_BYTES_MAX ||
-        strpbrk(choice->app_url, " \t\r\n") != NULL)
-        return complain("--url is a path that begins with /, without spaces");
+    if (!is_path(choice->app_url))
+        return complain("--url is a path that begins with /, without spaces and #; what is no "
+                        "ASCII is written as %XX");
     if (!command_find(choice->app, nowhere, path)) {
         fprintf(stderr, "weir compare: --app: %.300s is not a program that can be run\n",
                 choice->app);
@@ -182,6 +193,7 @@ static void write_line(struct command *c, int argc, char **argv)
     size_t used = (size_t)snprintf(c->line, sizeof c->line, "weir compare");
     for (int i = 1; i < argc && used < sizeof c->line; i++)
         used += (size_t)snprintf(c->line + used, sizeof c->line - used, " %s", argv[i]);
+    clean_text(c->line); /* what was typed need not be UTF-8, and may be cut */
     c->wish.command = c->line;
 }
 
@@ -312,8 +324,8 @@ static int render(const struct command *c)
 
 static void on_signal(int number)
 {
+    (void)number;
     compare_stopped = 1;
-    (void)signal(number, on_signal); /* a second one must not leave services behind */
 }
 
 static int compare(struct command *c)
@@ -321,8 +333,7 @@ static int compare(struct command *c)
     struct outcome outcome;
     if (c->wish.out_folder == NULL)
         c->wish.out_folder = "weir-compare";
-    (void)signal(SIGINT, on_signal);
-    (void)signal(SIGTERM, on_signal);
+    catch_ends(on_signal);
     (void)raise_open_files(); /* the generator inherits it */
     adopt_orphans();
     const int rc = contest_run(&c->wish, &outcome);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "compare/document.h"
 #include "compare/journal.h"
 #include "compare/measure.h"
 #include "compare/plan.h"
@@ -50,6 +51,15 @@ static int complain(const char *what)
 
 /* -- who, what, where ------------------------------------------------------------------------- */
 
+static bool has_workload(const struct programme *programme, const struct workload *workload)
+{
+    for (int i = 0; i < programme->workload_count; i++) {
+        if (programme->workloads[i] == workload)
+            return true;
+    }
+    return false;
+}
+
 static int name_workloads(struct contest *contest, const char *names)
 {
     struct programme *programme = &contest->programme;
@@ -61,6 +71,10 @@ static int name_workloads(struct contest *contest, const char *names)
         if (workload == NULL || programme->workload_count == WORKLOADS_MAX) {
             fprintf(stderr, "weir compare: there is no workload '%s'; there are %s\n", name,
                     workload_names());
+            return WEIR_EINVAL;
+        }
+        if (has_workload(programme, workload)) {
+            fprintf(stderr, "weir compare: --workloads names %s twice\n", name);
             return WEIR_EINVAL;
         }
         programme->workloads[programme->workload_count++] = workload;
@@ -98,6 +112,20 @@ static void lay_out(struct meter *meter)
     cores_confine(&meter->generator); /* this process looks on from there */
 }
 
+/* Two at once would take each other's journal, logs and cores. */
+static int claim_folder(const struct contest *contest, const char *whole)
+{
+    char path[PATH_BYTES + 16];
+    snprintf(path, sizeof path, "%s/claim", contest->work_folder);
+    if (file_claim(path))
+        return 0;
+    fprintf(stderr,
+            "weir compare: another one is at work in %s; wait for it, or give this one a folder "
+            "of its own with --out\n",
+            whole);
+    return CONTEST_SPOILED;
+}
+
 static int make_folders(struct contest *contest)
 {
     const char *out = contest->wish->out_folder;
@@ -111,10 +139,11 @@ static int make_folders(struct contest *contest)
     snprintf(contest->log_folder, sizeof contest->log_folder, "%.*s/logs", ROOM, whole);
     snprintf(contest->meter.load_log, sizeof contest->meter.load_log, "%.*s/logs/load.log", ROOM,
              whole);
-    if (folder_make(contest->work_folder) == 0 && folder_make(contest->log_folder) == 0)
-        return 0;
-    fprintf(stderr, "weir compare: no folder can be made in %s\n", whole);
-    return CONTEST_SPOILED;
+    if (folder_make(contest->work_folder) < 0 || folder_make(contest->log_folder) < 0) {
+        fprintf(stderr, "weir compare: no folder can be made in %s\n", whole);
+        return CONTEST_SPOILED;
+    }
+    return claim_folder(contest, whole);
 }
 
 static int prepare(struct contest *contest)
@@ -156,22 +185,25 @@ static json_t *settings(const struct contest *contest)
     const struct wish *wish = contest->wish;
     char weir_stamp[64];
     char app_stamp[64] = "";
+    char app[PATH_BYTES];
+    static const char *const nowhere[] = { NULL };
     char processor[128];
     char kernel[128];
     machine_names(processor, sizeof processor, kernel, sizeof kernel);
     file_stamp(contest->list.executable, weir_stamp);
-    if (wish->choice.app != NULL)
-        file_stamp(wish->choice.app, app_stamp);
+    if (wish->choice.app != NULL && command_find(wish->choice.app, nowhere, app))
+        file_stamp(app, app_stamp);
     json_t *arguments = json_array();
     for (int i = 0; i < wish->choice.app_argument_count; i++)
-        (void)json_array_append_new(arguments, json_string(wish->choice.app_arguments[i]));
+        (void)json_array_append_new(arguments, clean_json(wish->choice.app_arguments[i]));
     return json_pack(
-        "{s:s, s:s, s:s, s:I, s:f, s:i, s:s, s:s, s:i, s:s, s:s, s:s, s:o}", "version of weir",
+        "{s:s, s:s, s:s, s:I, s:f, s:i, s:s, s:s, s:i, s:o, s:s, s:s, s:o}", "version of weir",
         weir_version(), "build of weir", weir_stamp, "form", wish->form.name, "seed",
         (json_int_t)wish->seed, "seconds", wish->seconds, "timeout", wish->timeout_ms, "processor",
         processor, "kernel", kernel, "cores", contest->meter.all.count, "app",
-        wish->choice.app != NULL ? wish->choice.app : "", "build of the app", app_stamp, "url",
-        wish->choice.app_url != NULL ? wish->choice.app_url : "", "app's arguments", arguments);
+        clean_json(wish->choice.app != NULL ? wish->choice.app : ""), "build of the app", app_stamp,
+        "url", wish->choice.app_url != NULL ? wish->choice.app_url : "", "app's arguments",
+        arguments);
 }
 
 static int cannot_keep(const struct contest *contest)
@@ -268,8 +300,9 @@ static int keep(struct contest *contest, const struct cell *cell, json_t *found)
 }
 
 /* A row that has come to its end early, and the reason, in the report and on the screen. */
-static void end_row(struct contest *contest, const struct cell *cell, bool refused, const char *why)
+static void end_row(struct contest *contest, const struct cell *cell, bool refused, char *why)
 {
+    clean_text(why); /* part of it may be what the program wrote */
     contest->over[cell->row] = true;
     contest->failed += !refused;
     record_say(&contest->record, cell, refused ? "refused" : "failed", why);
@@ -342,10 +375,11 @@ static void announce(const struct contest *contest, double busy)
     int left_out = 0;
     for (int i = 0; i < list->count; i++)
         left_out += list->all[i].left_out[0] != '\0';
-    fprintf(stderr, "Comparing %d services in %d workload%s (%s, seed %llu): about %s.\n",
-            list->count - left_out, contest->programme.workload_count,
-            contest->programme.workload_count == 1 ? "" : "s", contest->wish->form.name,
-            (unsigned long long)contest->wish->seed, minutes(planned_s(contest), text));
+    fprintf(stderr, "Comparing %d service%s in %d workload%s (%s, seed %llu): about %s.\n",
+            list->count - left_out, list->count - left_out == 1 ? "" : "s",
+            contest->programme.workload_count, contest->programme.workload_count == 1 ? "" : "s",
+            contest->wish->form.name, (unsigned long long)contest->wish->seed,
+            minutes(planned_s(contest), text));
     if (meter->all.count > 1)
         fprintf(stderr, "Servers run on core %d, the generator on core %d; then on all %d.\n",
                 meter->one.ids[0], meter->generator.ids[0], meter->all.count);

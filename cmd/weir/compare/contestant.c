@@ -138,6 +138,7 @@ static void add_models(struct contestants *list, enum source source, const char 
             .prepared = true,
         };
         snprintf(who->name, sizeof who->name, "%.50s %s", name, models[i].option);
+        clean_text(who->name); /* the name of a file, perhaps cut */
     }
 }
 

@@ -108,8 +108,7 @@ static int meanwhile(void *user, char why[REASON_BYTES])
         return server_restart(s, why);
     if (crashes->end == 0)
         begin(crashes);
-    if (weir_now() < crashes->next || crashes->next > crashes->end ||
-        crashes->count == CRASHES_MAX)
+    if (weir_now() < crashes->next || crashes->next > crashes->end || crashes->count == CRASHES_MAX)
         return 0;
     plan_next(crashes);
     return crash_once(crashes, why);

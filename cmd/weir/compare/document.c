@@ -19,6 +19,9 @@
 /* Multiples are written with few digits; this is far below the distance of two. */
 #define MULTIPLE_SAME 1e-6
 
+/* One core also carries what is there once per machine, and two figures differ by their spread. */
+#define SPEED_UP_BEYOND_CORES 1.15
+
 double figure_of(const json_t *object, const char *name)
 {
     const json_t *value = json_object_get(object, name);
@@ -72,6 +75,12 @@ const json_t *point_of(const json_t *row, const char *cores, double multiple)
 bool is_void(const json_t *point)
 {
     return json_object_get(point, "void") != NULL;
+}
+
+double speed_up_most(const json_t *report)
+{
+    const double cores = figure_of(json_object_get(report, "machine"), "cores");
+    return isnan(cores) ? (double)INFINITY : cores * SPEED_UP_BEYOND_CORES;
 }
 
 /* -- Loading ---------------------------------------------------------------------------------- */
@@ -196,4 +205,48 @@ const char *short_number(double value, char text[static 32])
     else
         snprintf(text, 32, "%.2f", value);
     return text;
+}
+
+/* The length of the character at `text`, 0 if there is none: RFC 3629, section 4. */
+static size_t character_bytes(const unsigned char *text)
+{
+    const unsigned char first = text[0];
+    if (first < 0x80)
+        return first >= ' ' && first != 0x7F;
+    if (first < 0xC2 || first > 0xF4)
+        return 0;
+    const size_t bytes = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+    /* The second byte excludes what is too long, halves of UTF-16, beyond Unicode, and controls. */
+    const unsigned char least = first == 0xC2 || first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+    const unsigned char most = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+    if (text[1] < least || text[1] > most)
+        return 0;
+    for (size_t i = 2; i < bytes; i++) {
+        if ((text[i] & 0xC0) != 0x80)
+            return 0;
+    }
+    return bytes;
+}
+
+void clean_text(char *text)
+{
+    while (*text != '\0') {
+        const size_t bytes = character_bytes((const unsigned char *)text);
+        if (bytes == 0)
+            *text = '?';
+        text += bytes > 0 ? bytes : 1;
+    }
+}
+
+json_t *clean_json(const char *text)
+{
+    const size_t bytes = strlen(text) + 1;
+    char *copy = malloc(bytes);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, text, bytes);
+    clean_text(copy);
+    json_t *json = json_string(copy);
+    free(copy);
+    return json;
 }

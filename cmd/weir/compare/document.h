@@ -34,6 +34,10 @@ const json_t *point_of(const json_t *row, const char *cores, double multiple);
 /* Whether the generator could not keep its schedule there: such figures decide nothing. */
 bool is_void(const json_t *point);
 
+/* The largest speed-up that the machine's cores can give, with what measuring adds: beyond it the
+ * figure on one core was disturbed.  INFINITY when the cores are not known. */
+double speed_up_most(const json_t *report);
+
 /* Text that grows as it is said.  After a failure (no memory) nothing is added any more. */
 struct words {
     char *text; /* NULL while empty */
@@ -44,6 +48,13 @@ struct words {
 
 void words_say(struct words *words, const char *format, ...) WEIR_PRINTF(2, 3);
 void words_fini(struct words *words);
+
+/* Makes a text that came from elsewhere (a log, a command line) fit for JSON and for a terminal, in
+ * place: bytes that are not UTF-8, also a character that was cut, and controls become '?'. */
+void clean_text(char *text);
+
+/* A copy of the text, cleaned, as JSON; NULL without memory. */
+json_t *clean_json(const char *text);
 
 /* A figure with about three digits: 1840, 47.3, 0.52, 4.  "-" when it is absent. */
 const char *short_number(double value, char text[static 32]);

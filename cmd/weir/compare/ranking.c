@@ -11,7 +11,12 @@
 
 #include "base/check.h"
 
+/* Two whole runs on a quiet machine differ by up to 7 % in the same row, while the two or three
+ * repetitions within one run may agree to 1 %: a tenth is the least that a repeated run confirms. */
 #define SPREAD_LEAST 0.10
+
+/* A row that was measured once has shown nothing of its spread.  Twice the least keeps it from
+ * winning by what a second measurement could take back. */
 #define SPREAD_UNKNOWN 0.20
 
 /* No lead is larger than 1: what is beyond this says the same, and can be written. */
@@ -178,11 +183,90 @@ static size_t count_even(const struct ranking *ranking)
     return even;
 }
 
+/* -- Doubt ------------------------------------------------------------------------------------ */
+
+/* At saturation a service that burns CPU keeps its core busy.  The system and the load's share of
+ * it take less than this leaves. */
+#define BUSY_OF_CORE_LEAST 0.7
+
+/* Counts the points at the highest multiple that rows have, on one core if there are such. */
+static void count_voids(struct doubt *doubt, const json_t *rows, const char *cores)
+{
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        const json_t *points = is_judged(row) ? list_of(row, "points") : NULL;
+        for (size_t at = 0; at < json_array_size(points); at++) {
+            const json_t *point = json_array_get(points, at);
+            const double multiple = figure_of(point, "multiple");
+            if (strcmp(text_of(point, "cores"), cores) != 0 || !(multiple > 1) ||
+                multiple < doubt->multiple)
+                continue;
+            if (multiple > doubt->multiple)
+                doubt->points = doubt->voids = 0;
+            doubt->multiple = multiple;
+            doubt->points++;
+            doubt->voids += is_void(point);
+        }
+    }
+}
+
+/* The CPU time that a row got a second, of one core, when it was asked for all it can; else NAN. */
+static double busy_of_core(const json_t *row)
+{
+    const double saturation = figure_of(row, "saturation");
+    const double rate = isnan(saturation) ? figure_of(row, "capacity") : saturation;
+    return is_judged(row) ? rate * figure_of(row, "cpu_us_per_request") / 1e6 : (double)NAN;
+}
+
+static void count_starved(struct doubt *doubt, const json_t *rows)
+{
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const double busy = busy_of_core(json_array_get(rows, i));
+        doubt->known += !isnan(busy);
+        doubt->starved += busy < BUSY_OF_CORE_LEAST;
+    }
+}
+
+static struct doubt doubt_of(const json_t *report, const json_t *workload)
+{
+    struct doubt doubt = { .others = figure_of(json_object_get(report, "machine"), "busy") };
+    const json_t *rows = list_of(workload, "rows");
+    count_voids(&doubt, rows, "one");
+    if (doubt.points == 0)
+        count_voids(&doubt, rows, "all");
+    /* Only of this one it is known that it does nothing but burn CPU. */
+    if (strcmp(text_of(workload, "name"), "api") == 0 && json_object_get(report, "app") == NULL)
+        count_starved(&doubt, rows);
+    doubt.any = doubt.others > OTHERS_MOST || 2 * doubt.voids > doubt.points ||
+                2 * doubt.starved > doubt.known;
+    return doubt;
+}
+
+void doubt_say(struct words *words, const struct doubt *doubt)
+{
+    const char *between = "";
+    if (doubt->others > OTHERS_MOST) {
+        words_say(words, "others used %.0f %% of it just before", doubt->others * 100);
+        between = "; ";
+    }
+    if (2 * doubt->voids > doubt->points) {
+        words_say(words, "%s%zu of %zu points that decide are void", between, doubt->voids,
+                  doubt->points);
+        between = "; ";
+    }
+    if (2 * doubt->starved > doubt->known)
+        words_say(words, "%s%zu of %zu services got less than %.0f %% of their core in api",
+                  between, doubt->starved, doubt->known, BUSY_OF_CORE_LEAST * 100);
+}
+
+/* -- Order ------------------------------------------------------------------------------------ */
+
 int ranking_init(struct ranking *ranking, const json_t *report, const json_t *workload)
 {
     *ranking = (struct ranking){ 0 };
     const json_t *rows = list_of(workload, "rows");
     ranking->own_family = json_object_get(report, "app") != NULL ? "app" : "weir";
+    ranking->doubt = doubt_of(report, workload);
     choose_headline(ranking, rows);
     if (ranking->headline == NO_HEADLINE)
         return 0;

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/check.h"
+#include "compare/document.h"
 #include "compare/report.h"
 #include "system_machine.h"
 #include "weir/runtime.h"
@@ -107,15 +108,17 @@ void record_begin(struct record *record, const struct wish *wish, const struct p
 {
     const struct form *form = &wish->form;
     *record = (struct record){ .list = programme->list };
-    record->report = json_pack("{s:i, s:s, s:s, s:I, s:s, s:i, s:{s:f, s:f}}", "version", REPORT_VERSION, "weir",
-                               weir_version(), "form", form->name, "seed", (json_int_t)wish->seed,
-                               "command", wish->command, "timeout_ms", wish->timeout_ms, "seconds",
-                               "probe", form->probe_s, "point", form->point_s);
+    record->report =
+        json_pack("{s:i, s:s, s:s, s:I, s:s, s:i, s:{s:f, s:f}}", "version", REPORT_VERSION, "weir",
+                  weir_version(), "form", form->name, "seed", (json_int_t)wish->seed, "command",
+                  wish->command, "timeout_ms", wish->timeout_ms, "seconds", "probe", form->probe_s,
+                  "point", form->point_s);
     set_time(record);
     set_machine(record, meter, busy);
     if (wish->choice.app != NULL)
         set(record, record->report, "app",
-            json_pack("{s:s, s:s}", "command", wish->choice.app, "url", wish->choice.app_url));
+            json_pack("{s:o, s:s}", "command", clean_json(wish->choice.app), "url",
+                      wish->choice.app_url));
     set_contestants(record);
     set_workloads(record, programme);
 }

@@ -287,6 +287,7 @@ int server_ensure(struct server *s, struct contestant *who, const struct workloa
 void server_stop(struct server *s)
 {
     child_stop(&s->child, STOP_GRACE_MS);
+    escaped_stop();
     s->who = NULL;
 }
 

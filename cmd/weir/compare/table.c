@@ -168,8 +168,7 @@ static void add_point_column(struct table *t, const char *heading, const char *u
 }
 
 /* The multiples of the points of `cores`, in rising order; returns how many. */
-static size_t read_multiples(const json_t *rows, const char *cores,
-                             double out[MULTIPLES_SHOWN_MAX])
+static size_t read_multiples(const json_t *rows, const char *cores, double out[MULTIPLES_SHOWN_MAX])
 {
     size_t count = 0;
     double last = -1;

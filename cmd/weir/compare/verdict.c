@@ -2,7 +2,8 @@
 /* Says in words who wins each workload, by how much, and who loses.
  *
  * The order of the rows and what counts as a lead are in ranking.h.  A lead within the spread is
- * called that, and then nobody is called the winner in words.  Two more sentences are there because
+ * called that, and then nobody is called the winner in words; on a machine that was too busy nothing
+ * is decided at all.  Two more sentences are there because
  * a reader needs them and a table hides them: how the best of weir's models stands to the best
  * peer, weir's losses included, and which of weir's own models does badly here.
  *
@@ -155,30 +156,30 @@ static bool is_last(const struct ranking *ranking, const struct entry *entry)
     return entry == &ranking->entries[ranking->count - 1];
 }
 
-/* weir against its peers, whoever of them is ahead. */
+/* weir against its peers, whoever of them is ahead.  One of the two is the best of all. */
 static void say_sides(struct words *words, const struct ranking *ranking)
 {
     const struct entry *ours = first_of(ranking, true);
     const struct entry *peer = first_of(ranking, false);
     if (ours == NULL || peer == NULL)
         return;
-    const bool ours_even = ranking_is_even(ranking, ours);
-    const bool peer_even = ranking_is_even(ranking, peer);
-    if (ours_even == peer_even)
-        return;
-    const struct entry *behind = ours_even ? peer : ours;
-    if (ours_even && is_last(ranking, peer))
-        return; /* the loser is said next */
+    const struct entry *best = &ranking->entries[0];
+    const struct entry *behind = ours == best ? peer : ours;
+    const bool apart = ranking_apart(ranking, best, behind);
+    if (ranking_is_even(ranking, behind) || (apart && behind == peer && is_last(ranking, peer)))
+        return; /* both are among the best, or the loser is said next */
     const bool app = strcmp(ours->family, "app") == 0;
-    const char *loser = app ? "Your program" : "weir";
-    if (ours_even)
+    if (behind == peer)
         words_say(words, " The best %s, %s, has ", app ? "for reference" : "peer", peer->name);
+    else if (apart)
+        words_say(words, " %s loses here: %s, its best, has ", app ? "Your program" : "weir",
+                  ours->name);
     else
-        words_say(words, " %s loses here: %s, its best, has ", loser, ours->name);
+        words_say(words, " The best of %s, %s, has ", app ? "your program" : "weir", ours->name);
     say_value(words, ranking, behind);
     words_say(words, " (");
-    say_lead(words, ranking, &ranking->entries[0], behind);
-    words_say(words, ").");
+    say_lead(words, ranking, best, behind);
+    words_say(words, apart ? ")." : "): too uneven to say that it is beaten.");
 }
 
 /* The last of all, and the last of weir's own models if that is another. */
@@ -186,13 +187,14 @@ static void say_losers(struct words *words, const struct ranking *ranking)
 {
     const struct entry *last = &ranking->entries[ranking->count - 1];
     const struct entry *ours = last_of_ours(ranking);
+    const bool loses = ranking_apart(ranking, &ranking->entries[0], last);
     size_t zeros = 0;
     for (size_t i = 0; i < ranking->count; i++)
         zeros += ranking->headline == KEPT && ranking->entries[i].value <= 0;
-    if (zeros > 1) {
+    if (loses && zeros > 1) {
         words_say(words, " %s and %zu more lose%s: not one reply in time.", last->name, zeros - 1,
                   zeros == 2 ? " with it" : "");
-    } else if (!ranking_is_even(ranking, last) && last != first_of(ranking, true)) {
+    } else if (loses && last != first_of(ranking, true)) {
         words_say(words, " %s loses with ", last->name);
         say_value(words, ranking, last);
         words_say(words, ".");
@@ -236,10 +238,42 @@ static void say_unranked(struct words *words, const struct ranking *ranking, con
         words_say(words, ".");
 }
 
+/* Whether there is something to judge, and the machine forbids it.  Without points that are void
+ * too few figures have their own sentence. */
+static bool is_in_doubt(const struct ranking *ranking)
+{
+    return ranking->doubt.any && (ranking->count > 1 || ranking->doubt.voids > 0);
+}
+
+/* A wrong counter is wrong on any machine. */
+static void say_wrong_counters(struct words *words, const struct ranking *ranking)
+{
+    bool first = true;
+    for (size_t i = 0; i < ranking->count; i++) {
+        const struct entry *entry = &ranking->entries[i];
+        if (ranking->headline != COUNTED || entry->wrong <= 0)
+            continue;
+        words_say(words, "%s%s (", first ? " Wrong on any machine: " : ", ", entry->name);
+        say_value(words, ranking, entry);
+        words_say(words, ")");
+        first = false;
+    }
+    if (!first)
+        words_say(words, ".");
+}
+
+static void say_no_verdict(struct words *words, const struct ranking *ranking)
+{
+    words_say(words, "No verdict: this machine was too busy to tell (");
+    doubt_say(words, &ranking->doubt);
+    words_say(words, ").");
+    say_wrong_counters(words, ranking);
+}
+
 /* Whether there is something to be best at. */
 static bool somebody_wins(const struct ranking *ranking)
 {
-    if (ranking->count < 2)
+    if (ranking->count < 2 || is_in_doubt(ranking))
         return false;
     if (ranking->headline == COUNTED)
         return ranking->entries[0].wrong <= 0;
@@ -248,6 +282,10 @@ static bool somebody_wins(const struct ranking *ranking)
 
 static void say_verdict(struct words *words, const struct ranking *ranking, const json_t *workload)
 {
+    if (is_in_doubt(ranking)) {
+        say_no_verdict(words, ranking);
+        return;
+    }
     if (ranking->count == 0) {
         words_say(words, "Nobody has figures here, so nothing is decided.");
     } else if (ranking->count == 1) {
@@ -282,6 +320,8 @@ static int set_figures(json_t *verdict, const struct ranking *ranking)
         rc |= json_object_set_new(verdict, "multiple", json_real(ranking->multiple));
         rc |= json_object_set_new(verdict, "cores", json_string(ranking->cores));
     }
+    if (is_in_doubt(ranking))
+        rc |= json_object_set_new(verdict, "clear", json_false());
     if (!somebody_wins(ranking))
         return rc;
     const struct entry *best = &ranking->entries[0];
@@ -294,7 +334,7 @@ static int set_figures(json_t *verdict, const struct ranking *ranking)
     rc |= json_object_set_new(verdict, "lead", ratio(ranking_lead(ranking, best, best + 1)));
     rc |= json_object_set_new(verdict, "spread", ratio(ranking_spread(ranking, best, best + 1)));
     rc |= json_object_set_new(verdict, "clear", json_boolean(ranking->even == 1));
-    if (!ranking_is_even(ranking, last))
+    if (ranking_apart(ranking, best, last))
         rc |= json_object_set_new(verdict, "loser", json_string(last->name));
     return rc;
 }

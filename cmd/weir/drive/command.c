@@ -95,6 +95,8 @@ static void take_urls(struct load_command *c)
     if (path == NULL)
         return;
     const int before = c->words.count;
+    if (text_has_nul(&c->urls_text))
+        options_wrong(o, "that is no text file");
     char *line;
     while (!o->wrong && (line = text_line(&c->urls_text)) != NULL) {
         if (!take_url_line(c, line))

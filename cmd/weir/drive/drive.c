@@ -154,7 +154,7 @@ static enum outcome outcome_of(const struct drive *d, int rc, const struct answe
         return OUTCOME_LATE;
     if (answer->status == 503)
         return OUTCOME_SHED;
-    return answer->status >= 400 ? OUTCOME_OTHER : OUTCOME_OK;
+    return answer->status >= 400 || answer->status < 200 ? OUTCOME_OTHER : OUTCOME_OK;
 }
 
 /* One request from its due time to its outcome.  The code of ask(). */

@@ -18,6 +18,9 @@
 
 #define BUFFER_BYTES ((size_t)16384)
 
+/* Reads of one answer between two looks at the others and at the clock. */
+#define READS_AT_ONCE 16
+
 /* -- the answer ------------------------------------------------------------------------------- */
 
 /* Bytes that have come and are not yet understood. */
@@ -25,14 +28,27 @@ struct incoming {
     weir_stream *stream;
     weir_time deadline;
     struct answer *answer;
+    unsigned reads;
     size_t begin;
     size_t end;
     char bytes[BUFFER_BYTES];
 };
 
+/* A service that sends faster than we read never makes a read wait: without this an endless answer
+ * would outlast its deadline, and every other request would stand still meanwhile. */
+static int give_way(struct incoming *in)
+{
+    if (++in->reads % READS_AT_ONCE != 0)
+        return 0;
+    return weir_now() >= in->deadline ? WEIR_ETIMEDOUT : weir_yield();
+}
+
 /* Brings at least one byte behind what is there.  > 0 or a code. */
 static int more(struct incoming *in)
 {
+    const int rc = give_way(in);
+    if (rc < 0)
+        return rc;
     if (in->begin == in->end)
         in->begin = in->end = 0;
     if (in->end == BUFFER_BYTES && in->begin > 0) {
@@ -106,6 +122,7 @@ static int read_answer(weir_stream *stream, bool to_head, weir_time deadline, st
     in.stream = stream;
     in.deadline = deadline;
     in.answer = answer;
+    in.reads = 0;
     in.begin = in.end = 0;
 
     struct wi_http_response response;
@@ -117,8 +134,10 @@ static int read_answer(weir_stream *stream, bool to_head, weir_time deadline, st
     struct wi_http_body body;
     wi_http_body_init(&body, &response.head, &limits);
     rc = read_body(&in, &body);
-    /* Bytes behind the answer belong to no request of ours: such a connection is not trusted. */
-    answer->reusable = rc == 0 && response.head.keep_alive && in.begin == in.end;
+    /* Bytes behind the answer belong to no request of ours: such a connection is not trusted.
+     * After a 101 it speaks something else. */
+    answer->reusable =
+        rc == 0 && response.head.keep_alive && response.status != 101 && in.begin == in.end;
     return rc;
 }
 

@@ -208,6 +208,11 @@ static uint64_t answered(const struct tally *t)
 static void say_nothing_answered(const struct plan *plan, const struct tally *t)
 {
     const uint64_t *of = t->all.of;
+    if (counts_due(&t->all) == 0) {
+        fprintf(stderr, "weir load: no request was due in that time; a higher --rate or a longer "
+                        "time would have some\n");
+        return;
+    }
     fprintf(stderr, "weir load: none of %llu requests was answered",
             (unsigned long long)counts_due(&t->all));
     if (of[OUTCOME_TIMEOUT] > of[OUTCOME_ERROR])
