@@ -75,18 +75,44 @@ bool file_claim(const char *path)
     return fcntl(fd, F_GETLK, &claim) != 0 || claim.l_type == F_UNLCK;
 }
 
-int folder_make(const char *path)
+/* Why a folder cannot be made whose parent is there. */
+static const char *obstacle(const char *path)
+{
+    char parent[PATH_BYTES] = ".";
+    struct stat found;
+    if (lstat(path, &found) == 0)
+        return "a file is in its way";
+    const char *slash = strrchr(path, '/');
+    if (slash != NULL)
+        snprintf(parent, sizeof parent, "%.*s", (int)(slash - path) + 1, path);
+    return access(parent, W_OK | X_OK) != 0 ? "the folder that it would be in may not be changed"
+                                            : "the file system there has no room for it";
+}
+
+/* The first thing in the way is the reason; what fails after that only follows from it. */
+static void make_one(const char *path, const char **reason)
+{
+    if (mkdir(path, 0777) != 0 && *reason == NULL && !folder_exists(path))
+        *reason = obstacle(path);
+}
+
+bool folder_make(const char *path, const char **why)
 {
     char part[PATH_BYTES];
-    if (path[0] == '\0' || (size_t)snprintf(part, sizeof part, "%s", path) >= sizeof part)
-        return WEIR_EACCES;
+    const char *reason = NULL;
+    if (path[0] == '\0' || (size_t)snprintf(part, sizeof part, "%s", path) >= sizeof part) {
+        *why = path[0] == '\0' ? "its name is empty" : "its path is too long";
+        return false;
+    }
     for (char *slash = strchr(part + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        (void)mkdir(part, 0777); /* whether it worked shows at the end */
+        make_one(part, &reason);
         *slash = '/';
     }
-    (void)mkdir(part, 0777);
-    return folder_exists(path) ? 0 : WEIR_EACCES;
+    make_one(part, &reason);
+    if (reason != NULL)
+        *why = reason;
+    return reason == NULL;
 }
 
 void file_stamp(const char *path, char stamp[64])
@@ -149,7 +175,8 @@ static void read_processor(char *out, size_t bytes)
         const char *colon = strchr(line, ':');
         if (strncmp(line, "model name", 10) != 0 || colon == NULL)
             continue;
-        snprintf(out, bytes, "%.*s", (int)strcspn(colon + 2, "\n"), colon + 2);
+        const char *name = colon + 1 + strspn(colon + 1, " \t");
+        snprintf(out, bytes, "%.*s", (int)strcspn(name, "\n"), name);
         break;
     }
     if (file != NULL)

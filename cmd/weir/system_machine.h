@@ -20,8 +20,8 @@ bool executable_path(char path[PATH_BYTES]);
  * further folders, ended by NULL.  False: nowhere. */
 bool command_find(const char *name, const char *const *further, char path[PATH_BYTES]);
 
-/* Makes a folder with its parents; 0 also if it exists, else WEIR_EACCES. */
-WEIR_CHECK int folder_make(const char *path);
+/* Makes a folder with its parents; true also if it exists.  False: *why says what is in the way. */
+WEIR_CHECK bool folder_make(const char *path, const char **why);
 
 bool folder_exists(const char *path);
 

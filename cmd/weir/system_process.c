@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Children of the tool.  See system_process.h.
  *
- * A child asks the kernel to be killed when the tool dies, so that not even a SIGKILL to the tool
- * leaves a server that burns a core.  Between fork and exec it calls only what is safe there.
+ * A child asks the kernel to be killed when the tool dies, even by SIGKILL.  That holds for the
+ * process itself, unless it takes on another user, and not for what it has started: that ends if it
+ * looks after its parent, as weir's own processes do; of others' some may go on.  A tool that ends
+ * in order has ended everything before.  Between fork and exec a child calls only what is safe
+ * there.
  *
  * errno is not read: an interrupted or failed wait is the same as nothing yet, because every caller
  * has a deadline and a flag of its own. */
@@ -110,7 +113,7 @@ static bool same_name(const char *a, const char *b)
     return strncmp(a, b, length) == 0 && b[length] == '=';
 }
 
-static bool overridden(const char *variable, const char *const *extra)
+static bool overridden(const char *variable, char *const *extra)
 {
     for (size_t i = 0; extra[i] != NULL; i++) {
         if (same_name(variable, extra[i]))
@@ -121,10 +124,10 @@ static bool overridden(const char *variable, const char *const *extra)
 
 /* The environment with the extras in it; the array is the caller's, its strings are not.  NULL
  * without memory. */
-static char **environment_with(const char *const *extra)
+static char **environment_with(char *const *extra)
 {
-    static const char *const none[] = { NULL };
-    const char *const *more = extra != NULL ? extra : none;
+    static char *const none[] = { NULL };
+    char *const *more = extra != NULL ? extra : none;
     size_t count = 0;
     while (environ[count] != NULL)
         count++;
@@ -137,7 +140,7 @@ static char **environment_with(const char *const *extra)
             all[used++] = environ[i];
     }
     for (size_t i = 0; i < EXTRAS_MAX && more[i] != NULL; i++)
-        all[used++] = (char *)(uintptr_t)more[i]; /* exec does not write to it */
+        all[used++] = more[i];
     return all;
 }
 
@@ -200,7 +203,9 @@ int child_start(struct child *out, const struct child_opts *opts)
         .output = ends[1],
         .parent = getpid(),
     };
-    const pid_t pid = plan.environment == NULL ? -1 : fork();
+    /* Without its log it would write to where this process writes. */
+    const bool mute = opts->log != NULL && plan.log < 0;
+    const pid_t pid = mute || plan.environment == NULL ? -1 : fork();
     if (pid == 0)
         become(&plan);
     close_if_open(plan.input);
@@ -209,7 +214,7 @@ int child_start(struct child *out, const struct child_opts *opts)
     free(plan.environment);
     if (pid < 0) {
         close_if_open(ends[0]);
-        return WEIR_EAGAIN;
+        return mute ? WEIR_EIO : WEIR_EAGAIN;
     }
     (void)setpgid(pid, pid); /* both do it, so that whoever is first, it is done */
     *out = (struct child){ .pid = pid, .output = ends[0] };

@@ -34,14 +34,15 @@ struct child {
 
 struct child_opts {
     char *const *command;      /* argv, ended by NULL; the first is searched for in PATH */
-    const char *const *extra;  /* "NAME=value", ended by NULL; may be NULL */
+    char *const *extra;        /* "NAME=value", ended by NULL; may be NULL */
     const char *folder;        /* where it runs; NULL: here */
     const char *log;           /* takes its standard error, and output unless piped; appended */
     bool piped;                /* its standard output is read by child_read() */
     const struct cores *cores; /* NULL: all */
 };
 
-/* Starts it.  0, or a code; a command that cannot be run is a child that ends with status 127. */
+/* Starts it.  0; WEIR_EIO if its log cannot be written, or another code.  A command that cannot be
+ * run is a child that ends with status 127. */
 WEIR_CHECK int child_start(struct child *out, const struct child_opts *opts);
 
 /* Whether it has ended; *status is then its exit status, or minus the signal, and the child is

@@ -9,7 +9,7 @@ import resource
 import signal
 import time
 
-from compare_support import BOUND_SECONDS, TINY, interrupt, rows, run_cases
+from compare_support import BOUND_SECONDS, TINY, interrupt, rows, run_cases, write_peers
 from service import check, check_equal, eventually
 
 FIGURES = ("capacity", "saturation", "spread", "cpu_us_per_request", "resident_bytes", "processes",
@@ -63,6 +63,32 @@ def an_interrupted_run_goes_on(compare):
                 "what was measured before the interruption")
 
 
+def begun_anew(compare, options):
+    """What is said by one that replaces the settings of the journal."""
+    def settings():
+        return (compare.out / "journal.jsonl").read_text().splitlines()[0]
+
+    before = settings()
+    with compare.start(*options) as process:
+        eventually(lambda: settings() != before, "the journal has other settings", 60)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=BOUND_SECONDS)
+    return error
+
+
+def other_peers_are_another_comparison(compare):
+    absent = {"name": "absent", "needs": [{"command": "no-such-tool", "package": "none"}]}
+    here = write_peers(compare.folder / "here", [absent])
+    there = write_peers(compare.folder / "there", [absent])
+    options, _ = interrupt(compare, signal.SIGINT, f"--peers-dir={here}")
+    elsewhere = [one.replace(str(here), str(there)) for one in options]
+    error = begun_anew(compare, elsewhere)
+    check("differs in its path of peers.json" in error, error)
+    write_peers(there, [absent, absent | {"name": "absent too"}])
+    error = begun_anew(compare, elsewhere)
+    check("differs in its content of peers.json" in error, error)
+
+
 def serves_under_load(compare):
     commands = [compare.command(pid) for pid in compare.processes()]
     return any("load" in one for one in commands) and any("serve" in one for one in commands)
@@ -102,7 +128,14 @@ def an_earlier_report_is_shown_again(compare):
 def mistakes_are_one_line(compare):
     nobody = compare.folder / "nobody.json"
     nobody.write_text("{}")
+    twice = write_peers(compare.folder / "twice", [{"name": "one"}, {"name": "one"}])
+    model = write_peers(compare.folder / "model", [{"name": "weir loop"}])
+    cut = write_peers(compare.folder / "cut", [{"name": "x" + "ä" * 40}, {"name": "x" + "ä" * 41}])
     for options, word, status in (
+            ((f"--peers-dir={twice}",), "called 'one'", 2),
+            ((f"--peers-dir={model}",), "called 'weir loop'", 2),
+            ((f"--peers-dir={cut}",), "called 'xäää", 2),
+            (("--peers=,",), "--peers names nobody", 2),
             (("--workloads=sums",), "sums", 2), (("--models=goroutines",), "goroutines", 2),
             (("--peers=cobol",), "cobol", 2), (("--peers-dir=/nowhere",), "/nowhere", 2),
             (("--app=/nowhere", "--url=/"), "/nowhere", 2), (("--url=/",), "--url", 2),
@@ -113,7 +146,8 @@ def mistakes_are_one_line(compare):
             (("--short", "--full"), "full", 2), (("--seconds=0",), "seconds", 2),
             (("--nothing",), "nothing", 2), (("word",), "word", 2), (("--", "x"), "--app", 2),
             ((f"--render={nobody}",), "nobody", 1), (("--render=/nowhere",), "/nowhere", 1),
-            (("--out=/proc/weir", "--short"), "/proc/weir", 1)):
+            (("--out=/proc/weir", "--short"), "/proc/weir cannot be made: the ", 1),
+            ((f"--out={nobody}/out",), "cannot be made: a file is in its way", 1)):
         output, error = compare.run(*options, status=status)
         check_equal(output, "", f"output of {options}")
         check_equal(error.count("\n"), 1, f"lines of {options}: {error}")
@@ -125,6 +159,7 @@ def mistakes_are_one_line(compare):
 if __name__ == "__main__":
     os.environ.pop("WEIR_MODEL", None)
     run_cases([the_report_is_whole, state_counts_and_models_are_refused,
-               an_interrupted_run_goes_on, a_killed_comparison_leaves_nothing,
+               an_interrupted_run_goes_on, other_peers_are_another_comparison,
+               a_killed_comparison_leaves_nothing,
                a_full_disk_is_said_and_nothing_hangs, an_earlier_report_is_shown_again,
                mistakes_are_one_line])

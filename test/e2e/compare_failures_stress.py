@@ -7,7 +7,7 @@ import os
 import signal
 import textwrap
 
-from compare_support import BOUND_SECONDS, TINY, example, interrupt, rows, run_cases
+from compare_support import BOUND_SECONDS, TINY, example, interrupt, rows, run_cases, write_peers
 from service import check, check_equal, eventually
 
 # What a program may do instead of serving, by model.
@@ -91,6 +91,32 @@ def strange_programs_are_reported_and_ended(compare):
     check("did not listen" in found["strange tasks"]["failed"], f"{found}")
 
 
+def an_app_called_weir_has_rows_of_its_own(compare):
+    app = write_program(compare.folder / "weir", BROKEN)
+    compare.run(*TINY, f"--app={app}", "--url=/x", "--peers=none", "--workloads=api",
+                "--models=loop", status=1)
+    found = rows(compare.report(), "api")
+    check("license" in found["./weir loop"]["failed"], f"{found}")
+    check(found["weir loop"]["capacity"] > 0 and "failed" not in found["weir loop"], f"{found}")
+
+
+def an_app_in_the_background_is_told_so(compare):
+    app = write_program(compare.folder / "daemon", "#!/bin/sh\nsleep 600 &\nexit 0\n")
+    compare.run(*TINY, f"--app={app}", "--url=/x", "--peers=none", "--models=loop", status=1)
+    reason = rows(compare.report(), "app")["daemon loop"]["failed"]
+    check("status 0" in reason and "in the foreground" in reason, reason)
+
+
+def a_log_that_cannot_be_written_is_named(compare):
+    (compare.out / "logs" / "weir-loop.log" / "in the way").mkdir(parents=True)
+    output, _ = compare.run(*TINY, "--models=loop,tasks", "--peers=none", "--workloads=state",
+                            status=1)
+    found = rows(compare.report(), "state")
+    check("weir-loop.log cannot be written" in found["weir loop"]["failed"], f"{found}")
+    check(found["weir tasks"]["state_seen"] > 0, f"{found}")
+    check("listening" not in output, f"a service wrote to the table's place: {output}")
+
+
 def a_folder_has_one_comparison_at_a_time(compare):
     with compare.start(*TINY, "--models=loop", "--peers=none", "--workloads=api") as first:
         eventually(lambda: (compare.out / "journal.jsonl").exists(), "the first is at work", 60)
@@ -152,11 +178,12 @@ def peers_fail_by_name(compare):
         {"name": "unbuilt", "needs": [], "prepare": ["sh", "-c", "echo no compiler >&2; exit 4"],
          "run": python},
         {"name": "dying", "needs": [], "run": ["sh", "-c", "echo port {port} is bad >&2; exit 5"]},
+        {"name": "overlong", "prepare": ["true"],
+         "prepare_environment": {"X": "x" * 9000}, "run": python},
+        {"name": "told much", "environment": {"X": "x" * 4000 + "!"},
+         "run": ["sh", "-c", "echo ${#X} >&2; exit 6"]},
     ]
-    for peer in peers:
-        peer.update(family="test", model="any", guarded=False, shares_memory=True,
-                    supervised=False, settings=["workers: {cores}"])
-    (folder / "peers.json").write_text(json.dumps(peers))
+    write_peers(folder, [peer | {"settings": ["workers: {cores}"]} for peer in peers])
     _, error = compare.run(*TINY, "--models=loop", f"--peers-dir={folder}", status=1)
     report = compare.report()
     people = {one["name"]: one for one in report["contestants"]}
@@ -169,6 +196,9 @@ def peers_fail_by_name(compare):
           f"{found}")
     check("status 5" in found["dying"]["failed"] and "is bad" in found["dying"]["failed"],
           f"{found}")
+    check("too long" in found["overlong"]["failed"], f"{found}")
+    check("status 6" in found["told much"]["failed"] and "4001" in found["told much"]["failed"],
+          f"{found}")
     check("Left out: absent" in error, error)
 
 
@@ -176,6 +206,8 @@ if __name__ == "__main__":
     os.environ.pop("WEIR_MODEL", None)
     run_cases([each_broken_start_is_named, an_unknown_url_is_named_and_the_rest_goes_on,
                state_refuses_what_does_not_fit,
-               peers_fail_by_name, strange_programs_are_reported_and_ended,
+               peers_fail_by_name, an_app_called_weir_has_rows_of_its_own,
+               an_app_in_the_background_is_told_so, a_log_that_cannot_be_written_is_named,
+               strange_programs_are_reported_and_ended,
                a_folder_has_one_comparison_at_a_time, a_closed_terminal_is_an_orderly_end,
                closed_standard_files_spoil_nothing])

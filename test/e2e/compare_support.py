@@ -101,9 +101,18 @@ def journalled(compare):
         return 0
 
 
-def interrupt(compare, number):
+def write_peers(folder, peers):
+    """A folder for --peers-dir; each peer need only say what is its own."""
+    folder.mkdir(exist_ok=True)
+    usual = {"family": "test", "model": "any", "guarded": False, "shares_memory": True,
+             "supervised": False, "needs": [], "run": ["no-such-tool"], "settings": []}
+    (folder / "peers.json").write_text(json.dumps([usual | peer for peer in peers]))
+    return folder
+
+
+def interrupt(compare, number, peers="--peers=none"):
     """Starts one and ends it by a signal.  (its options, the measurements that it has kept)"""
-    options = (*TINY, "--models=loop,tasks", "--peers=none", "--workloads=api")
+    options = (*TINY, "--models=loop,tasks", peers, "--workloads=api")
     with compare.start(*options) as process:
         eventually(lambda: journalled(compare) >= 2, "two measurements are journalled", 60)
         process.send_signal(number)

@@ -6,8 +6,8 @@
  * that ran are candidates: what was refused is said with its reason.  A thread that many requests
  * share, and that leaves its core idle at capacity, has handlers that block it.
  *
- * When a workload is in doubt (ranking.h) nobody is recommended: what was seen is said instead, and
- * how to repeat it.  What was refused was refused all the same.
+ * When every workload is in doubt (ranking.h) nobody is recommended: what was seen is said instead,
+ * and how to repeat it; else those in doubt do not count.  What was refused stays refused.
  *
  * Threads: one. */
 
@@ -189,7 +189,7 @@ static void say_reasons(struct words *words, const json_t *report, const struct 
         add_reason(&reasons, "its requests may share memory");
     words_say(words, "Choose %s because ", choice);
     for (size_t i = 0; i < reasons.count; i++) {
-        const char *between = i == 0                   ? ""
+        const char *between = i == 0                  ? ""
                               : i + 1 < reasons.count ? ", "
                               : reasons.count == 2    ? " and "
                                                       : ", and ";
@@ -340,9 +340,7 @@ static double blocked_busy(const json_t *report, const json_t *rows, const json_
     const json_t *sibling = best_sibling(report, rows, family);
     const bool app = json_object_get(report, "app") != NULL;
     const bool own = strcmp(family, app ? "app" : "weir") == 0;
-    const double others = figure_of(json_object_get(report, "machine"), "busy");
-    if (!own || !shares_its_thread(contestant) || sibling == NULL || !(busy < BUSY_LEAST) ||
-        others > OTHERS_MOST)
+    if (!own || !shares_its_thread(contestant) || sibling == NULL || !(busy < BUSY_LEAST))
         return NAN;
     if (at_a_time(row) < AT_A_TIME_MOST ||
         figure_of(sibling, "capacity") > SIBLING_LEAST * capacity)
@@ -398,14 +396,17 @@ static void say_refused(struct words *words, const json_t *report, const json_t 
     }
 }
 
-/* All that was seen in the workloads that are in doubt; whether there is one. */
+/* All that was seen in the workloads that are in doubt; whether no other one is left to go by. */
 static bool sum_doubts(const struct ranking *rankings, size_t count, struct doubt *sum)
 {
     *sum = (struct doubt){ .others = NAN };
+    bool rest = false;
     for (size_t i = 0; i < count; i++) {
         const struct doubt *doubt = &rankings[i].doubt;
-        if (!doubt->any)
+        if (!doubt->any) {
+            rest |= rankings[i].count > 0;
             continue;
+        }
         sum->any = true;
         sum->others = doubt->others;
         sum->points += doubt->points;
@@ -413,7 +414,7 @@ static bool sum_doubts(const struct ranking *rankings, size_t count, struct doub
         sum->known += doubt->known;
         sum->starved += doubt->starved;
     }
-    return sum->any;
+    return sum->any && !rest;
 }
 
 static void say_doubt(struct words *words, const json_t *report, const struct doubt *doubt)
@@ -455,7 +456,8 @@ void advice_say(struct words *words, const json_t *report, const struct ranking 
     for (size_t i = 0; i < count; i++) {
         if (own)
             say_refused(words, report, json_array_get(workloads, i));
-        if (!in_doubt)
+        /* On a machine that others use, an idle-looking core may have been theirs. */
+        if (!rankings[i].doubt.any)
             say_blocked(words, report, json_array_get(workloads, i));
     }
 }

@@ -312,10 +312,11 @@ static int render(const struct command *c)
     if (c->wish.out_folder != NULL)
         snprintf(folder, sizeof folder, "%s", c->wish.out_folder);
     int status = 1;
-    if (folder_make(folder) == 0)
+    const char *reason;
+    if (folder_make(folder, &reason))
         status = present(report, folder);
     else
-        fprintf(stderr, "weir compare: the folder %s cannot be made\n", folder);
+        fprintf(stderr, "weir compare: the folder %s cannot be made: %s\n", folder, reason);
     json_decref(report);
     return status;
 }

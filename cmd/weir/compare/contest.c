@@ -130,17 +130,18 @@ static int make_folders(struct contest *contest)
 {
     const char *out = contest->wish->out_folder;
     char whole[PATH_BYTES];
-    if (strlen(out) > ROOM || folder_make(out) < 0 || !path_whole(out, whole) ||
+    const char *why = "its path is too long";
+    if (strlen(out) > ROOM || !folder_make(out, &why) || !path_whole(out, whole) ||
         strlen(whole) > ROOM) {
-        fprintf(stderr, "weir compare: the folder %s cannot be made\n", out);
+        fprintf(stderr, "weir compare: the folder %s cannot be made: %s\n", out, why);
         return CONTEST_SPOILED;
     }
     snprintf(contest->work_folder, sizeof contest->work_folder, "%.*s/work", ROOM, whole);
     snprintf(contest->log_folder, sizeof contest->log_folder, "%.*s/logs", ROOM, whole);
     snprintf(contest->meter.load_log, sizeof contest->meter.load_log, "%.*s/logs/load.log", ROOM,
              whole);
-    if (folder_make(contest->work_folder) < 0 || folder_make(contest->log_folder) < 0) {
-        fprintf(stderr, "weir compare: no folder can be made in %s\n", whole);
+    if (!folder_make(contest->work_folder, &why) || !folder_make(contest->log_folder, &why)) {
+        fprintf(stderr, "weir compare: no folder can be made in %s: %s\n", whole, why);
         return CONTEST_SPOILED;
     }
     return claim_folder(contest, whole);
@@ -153,8 +154,10 @@ static int prepare(struct contest *contest)
     int rc = make_folders(contest);
     if (rc < 0)
         return rc;
-    if (contestants_list(&contest->list, &wish->choice, contest->work_folder, why) < 0)
+    if (contestants_list(&contest->list, &wish->choice, contest->work_folder, why) < 0) {
+        clean_text(why); /* names and paths, perhaps cut */
         return complain(why);
+    }
     rc = choose_workloads(contest);
     if (rc < 0)
         return rc;
@@ -179,6 +182,22 @@ static int prepare(struct contest *contest)
 
 /* -- the journal ------------------------------------------------------------------------------ */
 
+/* Adds where peers.json is and what state it is in: one of the same names elsewhere, or an edited
+ * one, may start other servers.  A comparison without peers has no need of either.  NULL without
+ * memory. */
+static json_t *with_peers(json_t *settings, const char *path)
+{
+    char stamp[64];
+    if (path[0] == '\0')
+        return settings;
+    file_stamp(path, stamp);
+    if (json_object_set_new(settings, "path of peers.json", clean_json(path)) == 0 &&
+        json_object_set_new(settings, "content of peers.json", json_string(stamp)) == 0)
+        return settings;
+    json_decref(settings);
+    return NULL;
+}
+
 /* Everything under which a figure means something else. */
 static json_t *settings(const struct contest *contest)
 {
@@ -196,7 +215,7 @@ static json_t *settings(const struct contest *contest)
     json_t *arguments = json_array();
     for (int i = 0; i < wish->choice.app_argument_count; i++)
         (void)json_array_append_new(arguments, clean_json(wish->choice.app_arguments[i]));
-    return json_pack(
+    json_t *all = json_pack(
         "{s:s, s:s, s:s, s:I, s:f, s:i, s:s, s:s, s:i, s:o, s:s, s:s, s:o}", "version of weir",
         weir_version(), "build of weir", weir_stamp, "form", wish->form.name, "seed",
         (json_int_t)wish->seed, "seconds", wish->seconds, "timeout", wish->timeout_ms, "processor",
@@ -204,6 +223,7 @@ static json_t *settings(const struct contest *contest)
         clean_json(wish->choice.app != NULL ? wish->choice.app : ""), "build of the app", app_stamp,
         "url", wish->choice.app_url != NULL ? wish->choice.app_url : "", "app's arguments",
         arguments);
+    return with_peers(all, contest->list.manifest_path);
 }
 
 static int cannot_keep(const struct contest *contest)
@@ -263,9 +283,18 @@ static double figure(const json_t *found, const char *name)
     return json_number_value(json_object_get(found, name));
 }
 
+/* The figure as text; "-" when it is absent, as p99 is where nothing was answered. */
+static const char *shown(const json_t *found, const char *name, int decimals, char text[32])
+{
+    const json_t *value = json_object_get(found, name);
+    snprintf(text, 32, "%.*f", decimals, json_number_value(value));
+    return json_is_number(value) ? text : "-";
+}
+
 /* A measurement in a few words. */
 static void summarize(const struct cell *cell, const json_t *found, char text[96])
 {
+    char number[32];
     switch (cell->kind) {
     case CELL_START:
         snprintf(text, 96, "answers after %.0f ms", figure(found, "start_ms"));
@@ -274,15 +303,16 @@ static void summarize(const struct cell *cell, const json_t *found, char text[96
         snprintf(text, 96, "%.0f/s", figure(found, "saturation"));
         break;
     case CELL_POINT:
-        snprintf(text, 96, "%.0f/s good, p99 %.0f ms%s", figure(found, "goodput"),
-                 figure(found, "p99_ms"), json_object_get(found, "void") != NULL ? " (void)" : "");
+        snprintf(text, 96, "%.0f/s good, p99 %s ms%s", figure(found, "goodput"),
+                 shown(found, "p99_ms", 0, number),
+                 json_object_get(found, "void") != NULL ? " (void)" : "");
         break;
     case CELL_STEP:
         snprintf(text, 96, "%zu intervals", json_array_size(json_object_get(found, "series")));
         break;
     case CELL_CRASH:
-        snprintf(text, 96, "%.0f crashes, %.1f lost each", figure(found, "crashes"),
-                 figure(found, "lost_per_crash"));
+        snprintf(text, 96, "%.0f crashes, %s lost each", figure(found, "crashes"),
+                 shown(found, "lost_per_crash", 1, number));
         break;
     case CELL_STATE:
         snprintf(text, 96, "%.0f of %.0f counted", figure(found, "state_seen"),
@@ -325,6 +355,8 @@ static int run_cell(struct contest *contest, const struct cell *cell)
     }
     if (rc == 0)
         summarize(cell, found, text);
+    else if (why[0] == '\0') /* every other failure has a reason of its own */
+        snprintf(why, sizeof why, "out of memory");
     progress_end(&contest->progress, name, rc == 0 ? text : "-");
     if (rc == 0)
         rc = keep(contest, cell, found);
@@ -434,7 +466,7 @@ int contest_run(const struct wish *wish, struct outcome *out)
         out->report = json_incref(contest->record.report);
         out->failed = contest->failed;
     }
-    json_decref(contest->record.report);
+    record_fini(&contest->record);
     journal_close(&contest->journal);
     contestants_fini(&contest->list);
     free(contest);

@@ -94,6 +94,10 @@ static int check_models(const char *list, char why[REASON_BYTES])
 
 static int check_peers(const json_t *manifest, const char *list, char why[REASON_BYTES])
 {
+    if (list[strspn(list, ",")] == '\0') {
+        snprintf(why, REASON_BYTES, "--peers names nobody; 'none' leaves all peers out");
+        return WEIR_EINVAL;
+    }
     for (const char *word = list; *word != '\0';) {
         const size_t length = strcspn(word, ",");
         if (!is_peer(manifest, word, length)) {
@@ -120,6 +124,13 @@ static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash != NULL ? slash + 1 : path;
+}
+
+/* A user's program may be called weir too; its rows are then told from the demo service's. */
+static const char *app_name(const char *path)
+{
+    const char *name = base_name(path);
+    return strcmp(name, "weir") == 0 ? "./weir" : name;
 }
 
 static void add_models(struct contestants *list, enum source source, const char *name)
@@ -180,8 +191,27 @@ static void add_peers(struct contestants *list)
             .manifest = peer,
         };
         snprintf(who->name, sizeof who->name, "%s", text_of(peer, "name"));
+        clean_text(who->name); /* perhaps cut */
         look_for_needs(who);
     }
+}
+
+/* The journal and the logs know a contestant by its name alone.  Models differ among themselves, so
+ * two of one name involve peers.json. */
+static int check_names(const struct contestants *list, char why[REASON_BYTES])
+{
+    for (int i = 0; i < list->count; i++) {
+        for (int other = 0; other < i; other++) {
+            if (strcmp(list->all[i].name, list->all[other].name) != 0)
+                continue;
+            snprintf(why, REASON_BYTES,
+                     "two contestants are called '%s'; give each a name of its own in %.200s (the "
+                     "first %d bytes count)",
+                     list->all[i].name, list->manifest_path, NAME_BYTES - 1);
+            return WEIR_EINVAL;
+        }
+    }
+    return 0;
 }
 
 /* Beside the installed tool, else in the tree that it was built from. */
@@ -213,8 +243,8 @@ static int read_manifest(struct contestants *list, char why[REASON_BYTES])
                                                     : WEIR_PEERS_FOLDER);
         return WEIR_EINVAL;
     }
-    char path[PATH_BYTES + 16];
-    snprintf(path, sizeof path, "%s/peers.json", list->peers_folder);
+    const char *path = list->manifest_path;
+    snprintf(list->manifest_path, sizeof list->manifest_path, "%s/peers.json", list->peers_folder);
     json_error_t error;
     list->manifest = json_load_file(path, 0, &error);
     if (!json_is_array(list->manifest)) {
@@ -243,12 +273,12 @@ int contestants_list(struct contestants *out, const struct choice *choice, const
     if (rc < 0)
         return rc;
     if (choice->app != NULL)
-        add_models(out, SOURCE_APP, base_name(choice->app));
+        add_models(out, SOURCE_APP, app_name(choice->app));
     if (choice->with_weir)
         add_models(out, SOURCE_WEIR, "weir");
     add_peers(out);
     if (out->count > 0)
-        return 0;
+        return check_names(out, why);
     snprintf(why, REASON_BYTES, "there is nobody to compare: no model and no peer");
     return WEIR_EINVAL;
 }
@@ -331,17 +361,18 @@ static bool expand_environment(struct command_line *line, const struct places *p
                                const json_t *environment)
 {
     if (json_is_array(environment))
-        return expand_all(line, places, environment, (char **)(uintptr_t)line->extra);
+        return expand_all(line, places, environment, line->extra);
     size_t count = 0;
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)environment, name, value)
     {
-        char both[1024];
         if (count == ARGUMENTS_MAX || !json_is_string(value))
             return false;
-        snprintf(both, sizeof both, "%s=%s", name, json_string_value(value));
-        line->extra[count++] = expand(line, places, both);
+        line->extra[count++] = line->text + line->used;
+        put(line, name, strlen(name));
+        put(line, "=", 1);
+        (void)expand(line, places, json_string_value(value)); /* stands behind the two */
     }
     return line->used < sizeof line->text;
 }
@@ -428,12 +459,15 @@ bool contestant_command(const struct contestants *list, const struct contestant 
                        json_object_get(who->manifest, "environment"), out);
 }
 
-bool contestant_preparation(const struct contestants *list, const struct contestant *who, int cores,
-                            struct command_line *out)
+int contestant_preparation(const struct contestants *list, const struct contestant *who, int cores,
+                           struct command_line *out)
 {
     const struct places places = { .list = list, .cores = cores };
+    const json_t *command = json_object_get(who->manifest, "prepare");
     memset(out, 0, sizeof *out);
-    return json_array_size(json_object_get(who->manifest, "prepare")) > 0 &&
-           of_manifest(&places, json_object_get(who->manifest, "prepare"),
-                       json_object_get(who->manifest, "prepare_environment"), out);
+    if (json_array_size(command) == 0)
+        return WEIR_ENOENT;
+    return of_manifest(&places, command, json_object_get(who->manifest, "prepare_environment"), out)
+               ? 0
+               : WEIR_EINVAL;
 }

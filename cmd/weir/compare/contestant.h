@@ -64,14 +64,15 @@ struct choice {
 struct contestants {
     struct contestant all[CONTESTANTS_MAX];
     int count;
-    json_t *manifest; /* all of peers.json; owned */
+    json_t *manifest;                    /* all of peers.json; owned */
+    char manifest_path[PATH_BYTES + 16]; /* empty: there is none */
     char peers_folder[PATH_BYTES];
     char work_folder[PATH_BYTES];
     char executable[PATH_BYTES];
     const struct choice *choice;
 };
 
-/* Lists whom the choice names.  work_folder is where peers are built.
+/* Lists whom the choice names, each under a name of its own.  work_folder is where peers are built.
  * 0; WEIR_EINVAL with a line in `why`: the choice names nobody, or peers.json is wrong. */
 WEIR_CHECK int contestants_list(struct contestants *out, const struct choice *choice,
                                 const char *work_folder, char why[REASON_BYTES]);
@@ -80,7 +81,7 @@ void contestants_fini(struct contestants *list);
 /* A command line and what it adds to the environment, both ended by NULL. */
 struct command_line {
     char *arguments[ARGUMENTS_MAX + 1];
-    const char *extra[ARGUMENTS_MAX + 1];
+    char *extra[ARGUMENTS_MAX + 1];
     char text[8192]; /* what both point into */
     size_t used;
 };
@@ -90,9 +91,10 @@ struct command_line {
 bool contestant_command(const struct contestants *list, const struct contestant *who, int port,
                         int cores, const char *serve_option, struct command_line *out);
 
-/* How it is built; false: nothing is to be done, or it is too long. */
-bool contestant_preparation(const struct contestants *list, const struct contestant *who, int cores,
-                            struct command_line *out);
+/* How it is built.
+ * 0; WEIR_ENOENT: nothing is to be done; WEIR_EINVAL: what peers.json says is too long or wrong. */
+WEIR_CHECK int contestant_preparation(const struct contestants *list, const struct contestant *who,
+                                      int cores, struct command_line *out);
 
 /* What had to be set for it, as texts; a new reference, NULL without memory. */
 json_t *contestant_settings(const struct contestants *list, const struct contestant *who);

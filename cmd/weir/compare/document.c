@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "compare/report.h"
 
 #define WORDS_BYTES_FIRST 256
@@ -70,6 +71,15 @@ const json_t *point_of(const json_t *row, const char *cores, double multiple)
             return point;
     }
     return NULL;
+}
+
+double not_sent_of(const json_t *point)
+{
+    static const char *const parts[] = { "goodput", "shed", "late", "timeout", "error", "other" };
+    double rest = figure_of(point, "offered");
+    for (size_t i = 0; i < wi_count_of(parts); i++)
+        rest -= figure_of(point, parts[i]);
+    return rest < 0 ? 0 : rest;
 }
 
 bool is_void(const json_t *point)

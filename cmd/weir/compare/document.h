@@ -31,6 +31,10 @@ const json_t *contestant_of(const json_t *report, const char *name);
  * or "all". */
 const json_t *point_of(const json_t *row, const char *cores, double multiple);
 
+/* What was due at that point and is in none of its other parts: a generator that is a timeout
+ * behind gives such requests up.  NAN when one of the parts is not known. */
+double not_sent_of(const json_t *point);
+
 /* Whether the generator could not keep its schedule there: such figures decide nothing. */
 bool is_void(const json_t *point);
 

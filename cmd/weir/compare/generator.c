@@ -255,7 +255,7 @@ static int run_load(struct run *run, const struct generator *g, char why[REASON_
                                           .cores = g->cores,
                                       });
     if (rc < 0) {
-        snprintf(why, REASON_BYTES, "weir load cannot be started: %s", weir_err_text(rc));
+        describe_no_start("weir load cannot be started", rc, g->log, why);
         return CONTEST_FAILED;
     }
     rc = attend_until_done(run, why);

@@ -11,8 +11,9 @@
 
 #include "base/check.h"
 
-/* Two whole runs on a quiet machine differ by up to 7 % in the same row, while the two or three
- * repetitions within one run may agree to 1 %: a tenth is the least that a repeated run confirms. */
+/* The two or three repetitions of a row lie within one run: they may agree to 1 % by chance, while
+ * the next run differs by more, with where memory and threads come to lie.  So a tenth is the least
+ * that is called a lead. */
 #define SPREAD_LEAST 0.10
 
 /* A row that was measured once has shown nothing of its spread.  Twice the least keeps it from
@@ -222,8 +223,8 @@ static void count_starved(struct doubt *doubt, const json_t *rows)
 {
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const double busy = busy_of_core(json_array_get(rows, i));
-        doubt->known += !isnan(busy);
-        doubt->starved += busy < BUSY_OF_CORE_LEAST;
+        doubt->known += isnan(busy) ? 0 : 1;
+        doubt->starved += busy < BUSY_OF_CORE_LEAST ? 1 : 0;
     }
 }
 

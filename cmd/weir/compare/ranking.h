@@ -51,8 +51,8 @@ struct entry {
     double crashes; /* LOST */
 };
 
-/* The part of the machine that others may use: beyond it, an idle-looking core may have been theirs,
- * and so may every difference.  What a desktop or a monitor takes is below it. */
+/* The part of the machine that others may use: beyond it, an idle-looking core may have been
+ * theirs, and so may every difference.  What a desktop or a monitor takes is below it. */
 #define OTHERS_MOST 0.15
 
 /* What speaks against judging a workload, as it was seen. */

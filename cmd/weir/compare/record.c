@@ -75,7 +75,7 @@ static void set_contestants(struct record *record)
     json_t *people = json_array();
     for (int i = 0; i < record->list->count; i++) {
         record->people[i] = person(record, &record->list->all[i]);
-        append(record, people, record->people[i]);
+        append(record, people, json_incref(record->people[i]));
     }
     set(record, record->report, "contestants", people);
 }
@@ -94,7 +94,7 @@ static void set_workloads(struct record *record, const struct programme *program
             record->rows[row] = json_pack("{s:s}", "contestant", who->name);
             if (who->left_out[0] == '\0')
                 append(record, rows, json_incref(record->rows[row]));
-            json_decref(record->rows[row++]); /* the list has it, or nobody needs it */
+            row++;
         }
         append(record, workloads,
                json_pack("{s:s, s:s, s:o}", "name", workload->name, "what", workload->what, "rows",
@@ -121,6 +121,16 @@ void record_begin(struct record *record, const struct wish *wish, const struct p
                       wish->choice.app_url));
     set_contestants(record);
     set_workloads(record, programme);
+}
+
+void record_fini(struct record *record)
+{
+    for (int i = 0; i < ROWS_MAX; i++)
+        json_decref(record->rows[i]);
+    for (int i = 0; i < CONTESTANTS_MAX; i++)
+        json_decref(record->people[i]);
+    json_decref(record->report);
+    *record = (struct record){ 0 };
 }
 
 /* -- what was found --------------------------------------------------------------------------- */

@@ -18,8 +18,8 @@
 #define ROWS_MAX (CONTESTANTS_MAX * WORKLOADS_MAX)
 
 struct record {
-    json_t *report;         /* owned */
-    json_t *rows[ROWS_MAX]; /* borrowed; in the order of the plan */
+    json_t *report; /* all three are owned, also where the report could not take a part in */
+    json_t *rows[ROWS_MAX]; /* in the order of the plan */
     json_t *people[CONTESTANTS_MAX];
     const struct contestants *list;
     bool incomplete;
@@ -29,6 +29,9 @@ struct record {
  * others use. */
 void record_begin(struct record *record, const struct wish *wish, const struct programme *programme,
                   const struct meter *meter, double busy);
+
+/* Releases what it owns; one of all zeros too. */
+void record_fini(struct record *record);
 
 /* Adds what a measurement found; borrowed, and shared with the journal. */
 void record_add(struct record *record, const struct cell *cell, json_t *found);

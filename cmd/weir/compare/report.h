@@ -60,7 +60,8 @@
  *             "winner": "weir tasks",      the best figure; absent when nothing could be decided
  *             "even": [ "weir tasks" ],    the winner, and who is within the spread of it
  *             "lead": 0.12, "spread": 0.03,     over the next, as a part of the larger figure
- *             "clear": true,               the lead is larger than the spread
+ *             "clear": true,               the lead is larger than the spread; false without a
+ *                                          winner: this machine was too busy for a verdict
  *             "loser": "Node http",        the last; absent when it is within the spread too
  *             "multiple": 5.0, "cores": "one",  the points that decided; absent if none did
  *             "words": "..." }

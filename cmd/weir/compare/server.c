@@ -78,8 +78,17 @@ static void describe_end(const char *log, int status, const char *when, char why
         snprintf(why, REASON_BYTES, "ended by signal %d %s%s%.250s", -status, when,
                  spoke ? ": " : "", line);
     else
-        snprintf(why, REASON_BYTES, "ended with status %d %s%s%.250s", status, when,
-                 spoke ? ": " : "", line);
+        snprintf(why, REASON_BYTES, "ended with status %d %s%s%.250s%s", status, when,
+                 spoke ? ": " : "", line,
+                 status == 0 ? "; if it went into the background, run it in the foreground" : "");
+}
+
+void describe_no_start(const char *what, int rc, const char *log, char why[REASON_BYTES])
+{
+    if (rc == WEIR_EIO)
+        snprintf(why, REASON_BYTES, "%s: its log %.250s cannot be written", what, log);
+    else
+        snprintf(why, REASON_BYTES, "%s: %s", what, weir_err_text(rc));
 }
 
 bool server_ended(struct server *s, char why[REASON_BYTES])
@@ -106,36 +115,52 @@ static int wait_for_preparation(struct child *child, int *status)
     return 0;
 }
 
-/* Builds a peer, once. */
-static int prepare(struct server *s, struct contestant *who, char why[REASON_BYTES])
+static int build(struct server *s, struct contestant *who, const struct command_line *line,
+                 char why[REASON_BYTES])
 {
-    struct command_line line;
-    if (who->prepared || !contestant_preparation(s->list, who, 1, &line)) {
-        who->prepared = true;
-        return 0;
-    }
     struct child child;
     int status = 0;
     int rc = child_start(&child, &(struct child_opts){
-                                     .command = line.arguments,
-                                     .extra = line.extra,
+                                     .command = line->arguments,
+                                     .extra = line->extra,
                                      .folder = s->list->peers_folder,
                                      .log = s->log,
                                      .cores = s->build_cores,
                                  });
-    if (rc == 0)
-        rc = wait_for_preparation(&child, &status);
+    if (rc < 0) {
+        describe_no_start("it could not be built", rc, s->log, why);
+        return CONTEST_FAILED;
+    }
+    rc = wait_for_preparation(&child, &status);
     if (rc == CONTEST_STOPPED)
         return rc;
     who->prepared = rc == 0 && status == 0;
     if (who->prepared)
         return 0;
     if (rc < 0)
-        snprintf(why, REASON_BYTES, "it could not be built: %s",
-                 rc == WEIR_ETIMEDOUT ? "that took too long" : weir_err_text(rc));
+        snprintf(why, REASON_BYTES, "it could not be built: that took too long");
     else
         describe_end(s->log, status, "while it was built", why);
     return CONTEST_FAILED;
+}
+
+/* Builds a peer, once. */
+static int prepare(struct server *s, struct contestant *who, char why[REASON_BYTES])
+{
+    struct command_line line;
+    if (who->prepared)
+        return 0;
+    const int rc = contestant_preparation(s->list, who, 1, &line);
+    if (rc == WEIR_ENOENT) {
+        who->prepared = true;
+        return 0;
+    }
+    if (rc < 0) {
+        snprintf(why, REASON_BYTES,
+                 "its \"prepare\" or \"prepare_environment\" in peers.json is too long or wrong");
+        return CONTEST_FAILED;
+    }
+    return build(s, who, &line, why);
 }
 
 /* -- starting --------------------------------------------------------------------------------- */
@@ -237,7 +262,7 @@ static int spawn(struct server *s, char why[REASON_BYTES])
                    });
     if (rc == 0)
         return 0;
-    snprintf(why, REASON_BYTES, "no process can be started: %s", weir_err_text(rc));
+    describe_no_start("no process can be started", rc, s->log, why);
     return CONTEST_FAILED;
 }
 

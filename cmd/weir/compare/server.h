@@ -55,6 +55,9 @@ WEIR_CHECK int server_ensure(struct server *s, struct contestant *who,
 /* Starts what has ended again, on the same port.  Results as above. */
 WEIR_CHECK int server_restart(struct server *s, char why[REASON_BYTES]);
 
+/* Puts into `why` what keeps a process from being started, of which child_start() gave the code. */
+void describe_no_start(const char *what, int rc, const char *log, char why[REASON_BYTES]);
+
 /* Ends what runs; nothing of it is left. */
 void server_stop(struct server *s);
 

@@ -23,7 +23,7 @@
 #define NAME_CHARACTERS_MAX 28
 #define GAP 2
 #define CELL_BYTES 40
-#define VOID_MARK "?"
+#define DOUBT_MARK "?"
 #define VOID_NOTES_MAX 2 /* reasons that are told in full; a busy machine makes every point void */
 
 /* What the cells of a table are taken from. */
@@ -31,6 +31,7 @@ struct view {
     const json_t *rows;
     const json_t *verdict;
     const char *cores; /* of the points that are shown */
+    double speed_up_most;
     int name_width;
 };
 
@@ -52,16 +53,6 @@ struct table {
     size_t count;
 };
 
-/* One line of a list, wrapped. */
-static void put_note(FILE *out, int columns, const char *name, const char *word, const char *text)
-{
-    struct words words = { 0 };
-    words_say(&words, "%s%s%s%s", name, word, text[0] != '\0' ? ": " : "", text);
-    if (!words.failed)
-        put_paragraph(out, words.text, 2, 4, columns);
-    words_fini(&words);
-}
-
 /* -- Cells ------------------------------------------------------------------------------------ */
 
 static void put_figure(char *text, double value)
@@ -76,12 +67,22 @@ static void row_cell(const struct view *v, const struct column *c, const json_t 
     put_figure(text, figure_of(row, c->key) * c->scale);
 }
 
+/* More than the cores can give is marked: the figure on one core was disturbed. */
+static void speed_up_cell(const struct view *v, const struct column *c, const json_t *row,
+                          char *text)
+{
+    const double value = figure_of(row, c->key);
+    put_figure(text, value);
+    if (value > v->speed_up_most)
+        strcat(text, DOUBT_MARK);
+}
+
 /* A figure of a void point decides nothing, but it is better than none to look at. */
 static void put_point_figure(char *text, const json_t *point, double value)
 {
     put_figure(text, value);
     if (is_void(point) && !isnan(value))
-        strcat(text, VOID_MARK);
+        strcat(text, DOUBT_MARK);
 }
 
 static void point_cell(const struct view *v, const struct column *c, const json_t *row, char *text)
@@ -95,7 +96,7 @@ static void share_cell(const struct view *v, const struct column *c, const json_
 {
     const json_t *point = point_of(row, v->cores, c->multiple);
     const double offered = figure_of(point, "offered");
-    double part = figure_of(point, c->key);
+    double part = strcmp(c->key, "not_sent") == 0 ? not_sent_of(point) : figure_of(point, c->key);
     if (strcmp(c->key, "late") == 0)
         part += figure_of(point, "timeout");
     if (strcmp(c->key, "error") == 0)
@@ -138,7 +139,7 @@ static void add_column(struct table *t, struct column column)
         char text[CELL_BYTES];
         column.cell(&t->view, &column, json_array_get(t->view.rows, i), text);
         used |= strcmp(text, "-") != 0 && (!column.only_beyond_zero || text[0] != '0' ||
-                                           strspn(text, "0" VOID_MARK) != strlen(text));
+                                           strspn(text, "0" DOUBT_MARK) != strlen(text));
         if (characters(text) > column.width)
             column.width = characters(text);
     }
@@ -162,7 +163,7 @@ static void add_point_column(struct table *t, const char *heading, const char *u
     };
     if (unit[0] == '%')
         column.cell = share_cell;
-    column.only_beyond_zero = strcmp(key, "error") == 0;
+    column.only_beyond_zero = strcmp(key, "error") == 0 || strcmp(key, "not_sent") == 0;
     snprintf(column.unit, sizeof column.unit, "%sat %gx", unit, multiple);
     add_column(t, column);
 }
@@ -206,11 +207,15 @@ static void add_columns(struct table *t)
     add_point_column(t, "503", "% ", "shed", top);
     add_point_column(t, "late", "% ", "late", top);
     add_point_column(t, "errors", "% ", "error", top);
+    add_point_column(t, "not sent", "% ", "not_sent", top);
     add_point_column(t, "p50 ms", "", "p50_ms", top);
     add_point_column(t, "p99 ms", "", "p99_ms", top);
     add_row_column(t, "CPU us", "per req.", "cpu_us_per_request", 1);
     add_row_column(t, "all cores", "per s", "capacity_all", 1);
-    add_row_column(t, "speed-up", "by cores", "speed_up", 1);
+    add_column(t, (struct column){ .heading = "speed-up",
+                                   .unit = "by cores",
+                                   .cell = speed_up_cell,
+                                   .key = "speed_up" });
     add_row_column(t, "resident", "MB", "resident_bytes", 1e-6);
     add_row_column(t, "pro-", "cesses", "processes", 1);
     add_row_column(t, "threads", "", "threads", 1);
@@ -315,7 +320,7 @@ static void put_void_notes(FILE *out, const json_t *rows, int columns)
     words_say(&words,
               "%zu of %zu points are void: marked %s, they decide nothing. The generator was held "
               "up; close what else runs on this machine and try again.",
-              voids, all, VOID_MARK);
+              voids, all, DOUBT_MARK);
     if (!words.failed)
         put_paragraph(out, words.text, 2, 4, columns);
     words_fini(&words);
@@ -355,11 +360,12 @@ static void put_heading(FILE *out, const char *name, const char *what)
     fputs("\n\n", out);
 }
 
-static void put_workload(FILE *out, const json_t *workload, int columns)
+static void put_workload(FILE *out, const json_t *report, const json_t *workload, int columns)
 {
     const json_t *verdict = json_object_get(workload, "verdict");
     const json_t *rows = list_of(workload, "rows");
     struct table t = { .view = { .rows = rows, .verdict = verdict } };
+    t.view.speed_up_most = speed_up_most(report);
     t.view.name_width = widest_name(rows, "contestant");
     t.view.cores = text_of(verdict, "cores")[0] != '\0' ? text_of(verdict, "cores") : "one";
     fputc('\n', out);
@@ -405,6 +411,8 @@ static void put_settings(FILE *out, const json_t *report, int columns)
         const json_t *contestant = json_array_get(all, i);
         const json_t *settings = list_of(contestant, "settings");
         struct words words = { 0 };
+        if (json_object_get(contestant, "left_out") != NULL)
+            continue;
         for (size_t at = 0; at < json_array_size(settings); at++) {
             const char *text = json_string_value(json_array_get(settings, at));
             words_say(&words, "%s%s", at == 0 ? "" : ", ", text != NULL ? text : "?");
@@ -418,19 +426,57 @@ static void put_settings(FILE *out, const json_t *report, int columns)
         fputs("  none\n", out);
 }
 
+/* Those from `first` on that share its reason, separated as the comma is part of names. */
+static void put_left_out_for(FILE *out, const json_t *all, size_t first, int columns)
+{
+    const char *reason = text_of(json_array_get(all, first), "left_out");
+    struct words words = { 0 };
+    for (size_t i = 0; i < json_array_size(all); i++) {
+        const json_t *contestant = json_array_get(all, i);
+        if (json_object_get(contestant, "left_out") == NULL ||
+            strcmp(text_of(contestant, "left_out"), reason) != 0)
+            continue;
+        if (i < first) {
+            words_fini(&words);
+            return; /* it was told there */
+        }
+        words_say(&words, "%s%s", words.bytes > 0 ? "; " : "", text_of(contestant, "name"));
+    }
+    if (!words.failed)
+        put_note(out, columns, words.text, "", reason);
+    words_fini(&words);
+}
+
 static void put_left_out(FILE *out, const json_t *report, int columns)
 {
     const json_t *all = list_of(report, "contestants");
     bool first = true;
     for (size_t i = 0; i < json_array_size(all); i++) {
-        const json_t *contestant = json_array_get(all, i);
-        if (json_object_get(contestant, "left_out") == NULL)
+        if (json_object_get(json_array_get(all, i), "left_out") == NULL)
             continue;
         if (first)
             fputs("\nLeft out\n", out);
         first = false;
-        put_note(out, columns, text_of(contestant, "name"), "", text_of(contestant, "left_out"));
+        put_left_out_for(out, all, i, columns);
     }
+}
+
+static void put_legend(FILE *out, const json_t *report, int columns)
+{
+    struct words words = { 0 };
+    const double timeout = figure_of(report, "timeout_ms");
+    words_say(&words,
+              "goodput: replies a second within %g ms of when they were due, at multiples of each "
+              "one's own capacity. In percent of what was offered, adding up to 100 with goodput: "
+              "503; late, answered after that or not at all; errors, which are broken connections "
+              "and other statuses; not sent, given up by the generator. *: the winner, or within "
+              "the spread of it. " DOUBT_MARK
+              ": void; of a speed-up: more than the cores can give, so one core was disturbed.",
+              isnan(timeout) ? 1000 : timeout);
+    fputc('\n', out);
+    if (!words.failed)
+        put_paragraph(out, words.text, 0, 0, columns);
+    words_fini(&words);
 }
 
 void table_print(FILE *out, const json_t *report, int columns)
@@ -438,21 +484,11 @@ void table_print(FILE *out, const json_t *report, int columns)
     const int width = columns > COLUMNS_LEAST ? columns : COLUMNS_LEAST;
     const json_t *workloads = list_of(report, "workloads");
     for (size_t i = 0; i < json_array_size(workloads); i++)
-        put_workload(out, json_array_get(workloads, i), width);
+        put_workload(out, report, json_array_get(workloads, i), width);
     put_contestants(out, report, width);
     put_settings(out, report, width);
     put_left_out(out, report, width);
-    struct words words = { 0 };
-    const double timeout = figure_of(report, "timeout_ms");
-    words_say(&words,
-              "goodput: replies a second within %g ms of when they were due, at multiples of each "
-              "one's own capacity; late: answered after that, or not at all; *: the winner, or "
-              "within the spread of it.",
-              isnan(timeout) ? 1000 : timeout);
-    fputc('\n', out);
-    if (!words.failed)
-        put_paragraph(out, words.text, 0, 0, width);
-    words_fini(&words);
+    put_legend(out, report, width);
     fputc('\n', out);
     put_paragraph(out, text_of(report, "advice"), 0, 0, width);
 }

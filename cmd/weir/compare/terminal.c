@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "compare/document.h"
+
 int characters(const char *text)
 {
     int count = 0;
@@ -79,4 +81,13 @@ void put_paragraph(FILE *out, const char *text, int indent, int rest, int column
         text += strspn(text, " ");
     }
     fputc('\n', out);
+}
+
+void put_note(FILE *out, int columns, const char *name, const char *word, const char *text)
+{
+    struct words words = { 0 };
+    words_say(&words, "%s%s%s%s", name, word, text[0] != '\0' ? ": " : "", text);
+    if (!words.failed)
+        put_paragraph(out, words.text, 2, 4, columns);
+    words_fini(&words);
 }

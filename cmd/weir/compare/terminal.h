@@ -22,4 +22,7 @@ void put_right(FILE *out, const char *text, int width);
  * `rest`. */
 void put_paragraph(FILE *out, const char *text, int indent, int rest, int columns);
 
+/* One line of a list, wrapped: the name, a word about it, and what is to be said. */
+void put_note(FILE *out, int columns, const char *name, const char *word, const char *text);
+
 #endif

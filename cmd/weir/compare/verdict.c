@@ -2,8 +2,8 @@
 /* Says in words who wins each workload, by how much, and who loses.
  *
  * The order of the rows and what counts as a lead are in ranking.h.  A lead within the spread is
- * called that, and then nobody is called the winner in words; on a machine that was too busy nothing
- * is decided at all.  Two more sentences are there because
+ * called that, and then nobody is called the winner in words; on a machine that was too busy
+ * nothing is decided at all.  Two more sentences are there because
  * a reader needs them and a table hides them: how the best of weir's models stands to the best
  * peer, weir's losses included, and which of weir's own models does badly here.
  *
@@ -352,8 +352,22 @@ static int judge(json_t *workload, const struct ranking *ranking)
     return rc == 0 ? 0 : WEIR_ENOMEM;
 }
 
-static int advise(json_t *report, const struct ranking *rankings, size_t count)
+/* What is in doubt recommends nobody, and is no reason to say nothing of the rest: unless there is
+ * no rest. */
+static void withdraw_doubtful(struct ranking *rankings, size_t count)
 {
+    bool rest = false;
+    for (size_t i = 0; i < count; i++)
+        rest |= !rankings[i].doubt.any && rankings[i].count > 0;
+    for (size_t i = 0; rest && i < count; i++) {
+        if (rankings[i].doubt.any)
+            rankings[i].count = rankings[i].even = 0;
+    }
+}
+
+static int advise(json_t *report, struct ranking *rankings, size_t count)
+{
+    withdraw_doubtful(rankings, count);
     struct words words = { 0 };
     advice_say(&words, report, rankings, count);
     int rc = words.failed ? WEIR_ENOMEM : 0;

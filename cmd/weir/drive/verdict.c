@@ -75,7 +75,7 @@ void verdict_of(struct verdict *verdict, const struct plan *plan, const struct t
         judge_schedule(verdict, plan, tally);
     if (tally->exhausted > 0)
         add(verdict,
-            "%" PRIu64 " requests failed because this machine ran out of ports, open files "
+            "%" PRIu64 " request%s failed because this machine ran out of ports, open files "
             "or memory",
-            tally->exhausted);
+            tally->exhausted, tally->exhausted == 1 ? "" : "s");
 }
