@@ -44,6 +44,7 @@ static int closed_loop(struct search *search, int connections, double seconds, s
         .seconds = seconds,
         .seed = search->meter->seed,
         .timeout_ms = search->meter->timeout_ms,
+        .late_ms_max = search->meter->form.late_ms_max,
     };
     return meter_load(search->meter, search->subject, &opts, shot, why);
 }
@@ -115,6 +116,7 @@ static int try_rate(struct search *search, double rate, double objective_ms, boo
         .seconds = search->meter->form.bisect_s,
         .seed = search->meter->seed,
         .timeout_ms = search->meter->timeout_ms,
+        .late_ms_max = search->meter->form.late_ms_max,
     };
     *kept = false;
     for (int i = 0; i < 2; i++) {

@@ -170,6 +170,7 @@ int measure_crash(struct meter *m, const struct subject *subject, double capacit
         .seconds = seconds,
         .seed = m->seed,
         .timeout_ms = m->timeout_ms,
+        .late_ms_max = m->form.late_ms_max,
         .meanwhile = meanwhile,
         .user = &crashes,
     };

@@ -133,6 +133,7 @@ static void write_command(struct load_command *command, const struct generator *
     say(command, "--json=-");
     say(command, "--seed=%llu", (unsigned long long)opts->seed);
     say(command, "--timeout=%dms", opts->timeout_ms);
+    say(command, "--late-max=%dms", opts->late_ms_max);
     say(command, "--method=%s", s->workload->method);
     if (opts->bin_ms > 0)
         say(command, "--bin=%dms", opts->bin_ms);

@@ -26,6 +26,7 @@ struct shot_opts {
     json_t **whole;      /* all of weir load's result, a new reference; may be NULL */
     uint64_t seed;
     int timeout_ms;
+    int late_ms_max; /* as in struct form */
     /* Called every few milliseconds meanwhile; a negative result ends the load.  May be NULL. */
     int (*meanwhile)(void *user, char why[REASON_BYTES]);
     void *user;

@@ -178,6 +178,7 @@ int measure_point(struct meter *m, const struct subject *subject, double capacit
         .lead_s = lead_s(m, multiple),
         .seed = m->seed,
         .timeout_ms = m->timeout_ms,
+        .late_ms_max = m->form.late_ms_max,
     };
     struct shot shot;
     int rc = meter_load(m, subject, &opts, &shot, why);
@@ -244,6 +245,7 @@ int measure_step(struct meter *m, const struct subject *subject, double capacity
                                   .bin_ms = bin_ms < BIN_MS_LEAST ? BIN_MS_LEAST : bin_ms,
                                   .seed = m->seed,
                                   .timeout_ms = m->timeout_ms,
+                                  .late_ms_max = m->form.late_ms_max,
                                   .whole = &whole,
                               },
                               &shot, why);
@@ -313,6 +315,7 @@ int measure_state(struct meter *m, const struct subject *subject, json_t **out,
         .seconds = m->form.state_s,
         .seed = m->seed,
         .timeout_ms = m->timeout_ms,
+        .late_ms_max = m->form.late_ms_max,
     };
     int rc = ensure(m, subject, why);
     if (rc == 0)

@@ -47,10 +47,11 @@ struct form {
     const char *name;
     const char *workloads;
     double multiples[MULTIPLES_MAX]; /* of capacity; 0 ends the list */
-    int timeout_ms; /* after which an answer is worth nothing, unless the user says otherwise */
-    int tries;      /* of a point that the generator spoiled; 0 is 1 */
-    bool step;      /* 0.5, 5 and 0.5 times, one after the other */
-    int starts;     /* of which the median is the start time */
+    int timeout_ms;  /* after which an answer is worth nothing, unless the user says otherwise */
+    int late_ms_max; /* so late may 1 % of the requests be sent; beyond, the point is void */
+    int tries;       /* of a point that the generator spoiled; 0 is 1 */
+    bool step;       /* 0.5, 5 and 0.5 times, one after the other */
+    int starts;      /* of which the median is the start time */
     double warm_s;
     double search_s; /* of each closed loop that looks for the number of connections; 0: a
                       * number that suffices is taken */

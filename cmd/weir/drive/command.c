@@ -282,6 +282,8 @@ static bool take_request_option(struct load_command *c)
         c->request.close_each = options_flag(o);
     else if (options_is(o, "timeout"))
         c->plan.timeout_ns = options_duration(o, WEIR_NS_PER_MS, HOUR_NS);
+    else if (options_is(o, "late-max"))
+        c->plan.late_ns_max = options_duration(o, WEIR_NS_PER_MS / 10, HOUR_NS);
     else
         return false;
     return true;
@@ -363,6 +365,7 @@ bool load_command_read(struct load_command *c, int argc, char **argv)
         .plan = {
             .for_ns = 5 * WEIR_NS_PER_S,
             .timeout_ns = WEIR_NS_PER_S,
+            .late_ns_max = SEND_LATENESS_MAX_NS,
             .bin_ns = WEIR_NS_PER_S,
             .schedule = { .seed = 1, .burst_ratio = 10, .burst_s = 0.1, .burst_every_s = 1 },
         },

@@ -23,6 +23,7 @@ enum progress {
     PROGRESS_LIVE
 };
 
+#define SEND_LATENESS_MAX_NS (INT64_C(1000000))
 #define IN_FLIGHT_DEFAULT 20000
 
 /* What to do; constant during a run, but for the choice among the targets. */
@@ -34,6 +35,7 @@ struct plan {
     int64_t connections_max; /* open at once, idle ones included; at least in_flight_max */
     int64_t for_ns;
     int64_t timeout_ns;
+    int64_t late_ns_max; /* 1 % of the requests sent later than this void the run */
     int64_t bin_ns;
     enum progress progress;
 };

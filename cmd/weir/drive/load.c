@@ -66,6 +66,7 @@ static const char help[] =
     "  --for=TIME          how long: 500ms, 5s, 2m [5s]\n"
     "  --seed=N            of all that is random: the same seed gives the same schedule [1]\n"
     "  --timeout=TIME      then the client gives up and resets the connection [1s]\n"
+    "  --late-max=TIME     so late may 1 % of the requests be sent; beyond, the run is void [1ms]\n"
     "\n"
     "What is sent\n"
     "  --weight=N          of the URL that follows: how often it is chosen [1]\n"

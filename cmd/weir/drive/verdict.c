@@ -55,9 +55,9 @@ static void judge_cpu(struct verdict *verdict, const struct tally *t)
 static void judge_schedule(struct verdict *verdict, const struct plan *plan, const struct tally *t)
 {
     const int64_t late_ns = wi_hist_percentile(&t->send_ns, 99);
-    if (late_ns > SEND_LATENESS_MAX_NS)
-        add(verdict, "1 %% of the requests were sent %.1f ms late or more; 1 ms is the most",
-            (double)late_ns / 1e6);
+    if (late_ns > plan->late_ns_max)
+        add(verdict, "1 %% of the requests were sent %.1f ms late or more; %g ms is the most",
+            (double)late_ns / 1e6, (double)plan->late_ns_max / 1e6);
     judge_cpu(verdict, t);
     if (t->all.of[OUTCOME_OVER] > 0)
         add(verdict,

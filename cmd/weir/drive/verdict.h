@@ -14,7 +14,6 @@
 
 #include "drive/drive.h"
 
-#define SEND_LATENESS_MAX_NS (INT64_C(1000000))
 #define CPU_MAX 0.70
 
 #define REASONS_MAX 5
