@@ -193,6 +193,17 @@ def a_browser_draws_the_charts():
         check(words in text, f"{words!r} is not on the page")
 
 
+def a_browser_shows_one_void_point_among_sound_ones():
+    """At the very multiple that decides, where the overview shows it too."""
+    report = compare_sample.report()
+    for workload in report["workloads"]:
+        for point in workload["rows"][-1].get("points", []):
+            point["void"] = "the generator was late"
+    with tempfile.TemporaryDirectory() as folder:
+        text = drawn(report, folder)
+    check(charts_of(text) >= 18, f"{charts_of(text)} charts")
+
+
 def a_browser_shows_what_is_void():
     """Where every point is void the charts show them all the same, as such, and what was left out
     is told apart from them."""
@@ -291,4 +302,5 @@ if __name__ == "__main__":
     run((tables_keep_to_the_width, the_page_is_whole_and_needs_nothing,
          terminals_are_not_commanded, what_is_no_report_is_one_line,
          odd_kinds_are_taken_for_absent, a_full_disk_is_told, a_browser_draws_the_charts,
-         a_browser_shows_what_is_void, a_browser_runs_nothing_that_a_text_says))
+         a_browser_shows_one_void_point_among_sound_ones, a_browser_shows_what_is_void,
+         a_browser_runs_nothing_that_a_text_says))
