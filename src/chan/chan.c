@@ -123,24 +123,23 @@ void wi_chan_withdraw(struct weir_chan *ch, struct wi_waiter *waiter)
     wi_unlock(&ch->lock);
 }
 
+const struct wi_waitable wi_chan_send_waitable = { .what = "send to channel" };
+const struct wi_waitable wi_chan_recv_waitable = { .what = "receive from channel" };
+
 /* Waits on one queue of the channel, whose lock the caller holds; it is released here. */
 static int wait_locked(struct weir_chan *ch, struct wi_list *queue, void *data, weir_time deadline)
 {
     struct wi_wait wait;
     struct wi_waiter self;
-    wi_wait_init(&wait);
-    wi_waiter_init(&self, &wait, 0, data);
+    wi_wait_init_single(&wait, &self,
+                        queue == &ch->senders ? &wi_chan_send_waitable : &wi_chan_recv_waitable, ch,
+                        data);
     wi_list_push_back(queue, &self.node);
-    wi_unlock(&ch->lock);
 
     /* self lives in this frame.  A peer that claims it is through with the channel before it says
      * so, and then touches the parker only: so returning, and even destroying ch, is safe. */
-    int rc = wi_wait(&wait, deadline, WI_WAIT_CANCELABLE);
-    if (rc < 0) {
-        wi_chan_withdraw(ch, &self);
-        return rc;
-    }
-    return self.result;
+    const int rc = wi_wait_single(&self, &ch->lock, deadline, WI_WAIT_CANCELABLE);
+    return rc < 0 ? rc : self.result;
 }
 
 int weir_chan_send(weir_chan *ch, const void *msg, weir_time deadline)

@@ -33,6 +33,9 @@ struct weir_chan {
 int wi_chan_send_locked(struct weir_chan *ch, const void *msg, struct wi_waiter **served);
 int wi_chan_recv_locked(struct weir_chan *ch, void *msg, struct wi_waiter **served);
 
+extern const struct wi_waitable wi_chan_send_waitable;
+extern const struct wi_waitable wi_chan_recv_waitable;
+
 /* Takes a waiter that gave up off the channel's queues. */
 void wi_chan_withdraw(struct weir_chan *ch, struct wi_waiter *waiter);
 

@@ -19,6 +19,15 @@ struct weir_mutex {
     struct wi_list waiters;
 };
 
+/* The holder's parker; the mutex exists while somebody waits for it. */
+static struct wi_parker *holder_of(const void *object)
+{
+    const struct weir_mutex *mutex = object;
+    return mutex->holder;
+}
+
+static const struct wi_waitable mutex_waitable = { .what = "lock mutex", .holder = holder_of };
+
 int weir_mutex_create(weir_mutex **out)
 {
     wi_bug_unless(out != NULL);
@@ -57,17 +66,10 @@ int weir_mutex_lock(weir_mutex *mutex, weir_time deadline)
 
     struct wi_wait wait;
     struct wi_waiter waiter;
-    wi_wait_init(&wait);
-    wi_waiter_init(&waiter, &wait, 0, NULL);
+    wi_wait_init_single(&wait, &waiter, &mutex_waitable, mutex, NULL);
     wi_list_push_back(&mutex->waiters, &waiter.node);
-    wi_unlock(&mutex->lock);
-    int rc = wi_wait(&wait, deadline, WI_WAIT_UNCANCELABLE);
-    if (rc >= 0)
-        return 0; /* the unlocker has written us down as the holder */
-    wi_lock(&mutex->lock);
-    wi_list_remove(&waiter.node);
-    wi_unlock(&mutex->lock);
-    return rc;
+    /* 0: the unlocker has written us down as the holder. */
+    return wi_wait_single(&waiter, &mutex->lock, deadline, WI_WAIT_UNCANCELABLE);
 }
 
 void weir_mutex_unlock(weir_mutex *mutex)

@@ -94,12 +94,14 @@ static int try_all_locked(struct selection *selection, struct wi_waiter **served
     return WEIR_EAGAIN;
 }
 
+static const struct wi_waitable select_waitable = { .what = "select" };
+
 /* Passes 2 and 3; the locks are held and released here. */
 static int wait_for_one(struct selection *selection, weir_time deadline)
 {
     struct wi_wait wait;
     struct wi_waiter waiters[WEIR_SELECT_CASES_MAX];
-    wi_wait_init(&wait);
+    wi_wait_init(&wait, &select_waitable, NULL);
     for (int i = 0; i < selection->count; i++) {
         struct weir_select_case *one = &selection->cases[i];
         wi_waiter_init(&waiters[i], &wait, (uint32_t)i, one->msg);

@@ -55,13 +55,15 @@ static uint32_t take_ready_locked(struct wi_io *io, uint32_t interest)
     return ready;
 }
 
+static const struct wi_waitable io_waitable = { .what = "descriptor" };
+
 int wi_io_wait(struct wi_io *io, uint32_t interest, weir_time deadline)
 {
     struct wi_wait wait;
     struct wi_waiter reader;
     struct wi_waiter writer;
     wi_bug_unless((interest & (WI_POLL_READ | WI_POLL_WRITE)) != 0);
-    wi_wait_init(&wait);
+    wi_wait_init(&wait, &io_waitable, io);
     wi_waiter_init(&reader, &wait, 0, NULL);
     wi_waiter_init(&writer, &wait, 1, NULL);
 

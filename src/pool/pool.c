@@ -239,6 +239,8 @@ static weir_pool *default_pool(void)
     return pool;
 }
 
+static const struct wi_waitable job_waitable = { .what = "blocking call" };
+
 int weir_blocking(weir_pool *pool, void (*fn)(void *arg), void *arg, weir_time deadline)
 {
     wi_bug_unless(fn != NULL);
@@ -251,7 +253,7 @@ int weir_blocking(weir_pool *pool, void (*fn)(void *arg), void *arg, weir_time d
     if (pool->process_id != wi_process_id())
         return WEIR_EFORKED;
     struct job job = { .fn = fn, .arg = arg };
-    wi_wait_init(&job.wait);
+    wi_wait_init(&job.wait, &job_waitable, pool);
     wi_waiter_init(&job.waiter, &job.wait, 0, &job);
     int rc = submit(pool, &job);
     if (rc == WEIR_EOVERFLOW)

@@ -66,13 +66,14 @@ int weir_thread_start(weir_thread **out, int (*fn)(void *arg), void *arg)
     return 0;
 }
 
+static const struct wi_waitable thread_waitable = { .what = "join thread" };
+
 /* Waits until the function has returned.  A join is not canceled by ambient cancellation. */
 static int wait_for_end(struct weir_thread *thread, weir_time deadline)
 {
     struct wi_wait wait;
     struct wi_waiter self;
-    wi_wait_init(&wait);
-    wi_waiter_init(&self, &wait, 0, NULL);
+    wi_wait_init_single(&wait, &self, &thread_waitable, thread, NULL);
 
     wi_lock(&thread->lock);
     if (thread->ended) {
@@ -85,16 +86,7 @@ static int wait_for_end(struct weir_thread *thread, weir_time deadline)
     }
     wi_bug_unless(wi_list_empty(&thread->joiners)); /* a thread is joined once */
     wi_list_push_back(&thread->joiners, &self.node);
-    wi_unlock(&thread->lock);
-
-    const int rc = wi_wait(&wait, deadline, WI_WAIT_UNCANCELABLE);
-    if (rc >= 0)
-        return 0;
-    wi_lock(&thread->lock);
-    if (wi_list_linked(&self.node))
-        wi_list_remove(&self.node);
-    wi_unlock(&thread->lock);
-    return rc;
+    return wi_wait_single(&self, &thread->lock, deadline, WI_WAIT_UNCANCELABLE);
 }
 
 int weir_thread_join(weir_thread *thread, int *result, weir_time deadline)

@@ -89,6 +89,8 @@ void wi_parker_init(struct wi_parker *parker, const struct wi_parker_ops *ops)
     parker->ops = ops;
     wi_store_relaxed(&parker->word, WI_PARKER_EMPTY);
     wi_store_relaxed(&parker->cancel, 0);
+    wi_store_relaxed(&parker->waitable, NULL);
+    wi_store_relaxed(&parker->object, NULL);
     parker->budget = WI_PARKER_BUDGET;
     parker->deadline = WEIR_NO_DEADLINE;
     parker->shield_until = 0;

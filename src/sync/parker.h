@@ -58,6 +58,9 @@ struct wi_parker {
     /* atomic */
     wi_atomic_u32 word;
     wi_atomic_int cancel; /* 0, or the sticky cause of cancellation, a negative code */
+    /* owner writes (relaxed), dumps read: what it waited for last; see sync/wait.h */
+    wi_atomic_ptr waitable;
+    wi_atomic_ptr object;
     /* owner: the task */
     uint32_t budget;        /* calls that may still do without waiting before others get a turn */
     weir_time deadline;     /* ambient */

@@ -6,10 +6,19 @@
 
 #include "base/check.h"
 
-void wi_wait_init(struct wi_wait *wait)
+static void init(struct wi_wait *wait, bool single, const struct wi_waitable *waitable,
+                 const void *object)
 {
     wi_store_relaxed(&wait->word, WI_WAITING);
+    wait->single = single;
     wait->parker = wi_current_parker();
+    wait->waitable = waitable;
+    wait->object = object;
+}
+
+void wi_wait_init(struct wi_wait *wait, const struct wi_waitable *waitable, const void *object)
+{
+    init(wait, false, waitable, object);
 }
 
 void wi_waiter_init(struct wi_waiter *waiter, struct wi_wait *wait, uint32_t index, void *data)
@@ -21,8 +30,19 @@ void wi_waiter_init(struct wi_waiter *waiter, struct wi_wait *wait, uint32_t ind
     waiter->result = 0;
 }
 
+void wi_wait_init_single(struct wi_wait *wait, struct wi_waiter *waiter,
+                         const struct wi_waitable *waitable, const void *object, void *data)
+{
+    init(wait, true, waitable, object);
+    wi_waiter_init(waiter, wait, 0, data);
+}
+
 bool wi_waiter_claim(struct wi_waiter *waiter)
 {
+    if (waiter->wait->single) {
+        wi_store_relaxed(&waiter->wait->word, WI_CLAIMED); /* d */
+        return true;
+    }
     uint32_t waiting = WI_WAITING;
     return wi_cas_acq_rel(&waiter->wait->word, &waiting, WI_CLAIMED); /* d */
 }
@@ -31,9 +51,10 @@ void wi_waiter_done(struct wi_waiter *waiter, int result)
 {
     struct wi_wait *wait = waiter->wait;
     struct wi_parker *parker = wait->parker;
-    waiter->result = result;
-    uint32_t before = wi_swap_acq_rel(&wait->word, WI_DONE + waiter->index); /* f */
+    const uint32_t before = wi_load_relaxed(&wait->word);
     wi_bug_unless_cmp(before, ==, WI_CLAIMED);
+    waiter->result = result;
+    wi_store_release(&wait->word, WI_DONE + waiter->index); /* f */
     wi_wake(parker);
 }
 
@@ -59,6 +80,43 @@ static weir_time next_look(const struct wi_parker *parker, weir_time deadline,
     return ambient < deadline ? ambient : deadline;
 }
 
+/* Parks once, saying what for. */
+static void park(const struct wi_wait *wait, weir_time until)
+{
+    struct wi_parker *parker = wait->parker;
+    wi_store_relaxed(&parker->object, (void *)(uintptr_t)wait->object);
+    wi_store_relaxed(&parker->waitable, (void *)(uintptr_t)wait->waitable);
+    wi_park(parker, until);
+}
+
+int wi_wait_single(struct wi_waiter *waiter, struct wi_lock *lock, weir_time deadline,
+                   enum wi_wait_kind kind)
+{
+    struct wi_wait *wait = waiter->wait;
+    wi_unlock(lock);
+    for (;;) {
+        const uint32_t word = wi_load_acquire(&wait->word);
+        if (word >= WI_DONE)
+            return 0;
+        if (word == WI_CLAIMED) {
+            park(wait, WEIR_NO_DEADLINE);
+            continue;
+        }
+        const int reason = reason_to_give_up(wait->parker, deadline, kind);
+        if (reason == 0) {
+            park(wait, next_look(wait->parker, deadline, kind));
+            continue;
+        }
+        wi_lock(lock); /* g */
+        const bool undecided = wi_load_relaxed(&wait->word) == WI_WAITING;
+        if (undecided)
+            wi_list_remove(&waiter->node);
+        wi_unlock(lock);
+        if (undecided)
+            return reason;
+    }
+}
+
 int wi_wait(struct wi_wait *wait, weir_time deadline, enum wi_wait_kind kind)
 {
     struct wi_parker *parker = wait->parker;
@@ -69,12 +127,12 @@ int wi_wait(struct wi_wait *wait, weir_time deadline, enum wi_wait_kind kind)
             return (int)(word - WI_DONE);
         if (word == WI_CLAIMED) {
             /* A peer is at work: it will be done within its critical section, then wakes. */
-            wi_park(parker, WEIR_NO_DEADLINE);
+            park(wait, WEIR_NO_DEADLINE);
             continue;
         }
         int reason = reason_to_give_up(parker, deadline, kind);
         if (reason == 0) {
-            wi_park(parker, next_look(parker, deadline, kind));
+            park(wait, next_look(parker, deadline, kind));
             continue;
         }
         uint32_t waiting = WI_WAITING;

@@ -6,7 +6,7 @@
  * Go's sudog).  One wait has one waiter for each thing waited for; all live in the frame of the
  * waiting call.
  *
- * The wait's word decides every race by one compare-and-swap:
+ * A wait for several things (wi_wait()) is decided by one compare-and-swap on its word:
  *   WAITING   published, nobody has decided
  *   CLAIMED   a peer has won and is working on it (copies a message, writes a result)
  *   DONE + i  the peer is through with waiter i; it touches neither wait nor waiter any more
@@ -19,15 +19,23 @@
  *   peer:  d: under W's lock takes a waiter off the queue; WAITING -> CLAIMED (wi_waiter_claim()).
  *             If that fails the owner or another peer has won: leave it, take the next.
  *          e: copies, still under the lock; unlocks W: the peer's last touch of W.
- *          f: wi_waiter_done(): writes the result, swaps the word to DONE: the peer's last touch
+ *          f: wi_waiter_done(): writes the result, sets the word to DONE: the peer's last touch
  *             of the waiter; then wakes the parker, which is type-stable.
  * So whoever returns from wi_wait() with DONE may free W and its frame at once.
- * Pairing: the swap in f (release) meets the load in b (acquire): the owner sees the copy. */
+ *
+ * A wait for one thing (wi_wait_single()) needs no compare-and-swap: W's lock decides, because the
+ * owner too gives up only under it.
+ *   peer:  d: as above, but a plain store says CLAIMED: who finds the waiter on the queue has it.
+ *   owner: g: whose time is up takes W's lock; if the word is still WAITING it takes its waiter off
+ *             the queue and has given up; if not, a peer has claimed it, and it waits for DONE.
+ *
+ * Pairing: the store in f (release) meets the load in b (acquire): the owner sees the copy. */
 
 #include <stdbool.h>
 
 #include "base/atomic.h"
 #include "base/list.h"
+#include "sync/lock.h"
 #include "sync/parker.h"
 #include "weir/time.h"
 
@@ -38,11 +46,23 @@ enum {
     WI_DONE = 16
 };
 
+/* A kind of thing that is waited for; static.  The protocol does not need it, people do: dumps say
+ * what a parked task waits for, and follow the edges from waiter to holder. */
+struct wi_waitable {
+    const char *what; /* as a dump says it: "receive from channel" */
+    /* The parker of who alone can end the wait (a lock's holder, a joined task), or NULL.  Called
+     * from a dump, while the object exists but everything runs: a hint.  May be NULL. */
+    struct wi_parker *(*holder)(const void *object);
+};
+
 struct wi_wait {
     /* atomic */
     wi_atomic_u32 word;
     /* constant after init */
+    bool single; /* has one waiter, claimed and given up under the waitable's lock */
     struct wi_parker *parker;
+    const struct wi_waitable *waitable;
+    const void *object;
 };
 
 struct wi_waiter {
@@ -53,7 +73,9 @@ struct wi_waiter {
     int result;           /* the claimant until DONE, then the owner */
 };
 
-void wi_wait_init(struct wi_wait *wait);
+/* A wait by the caller for `object` (a channel, a lock; NULL: none that has an address), which has
+ * several waiters: select, or one object with several queues. */
+void wi_wait_init(struct wi_wait *wait, const struct wi_waitable *waitable, const void *object);
 void wi_waiter_init(struct wi_waiter *waiter, struct wi_wait *wait, uint32_t index, void *data);
 
 /* Peer, under the waitable's lock, the waiter already off the queue. */
@@ -70,6 +92,16 @@ enum wi_wait_kind {
 /* Owner.  The index of the waiter that is done; or WEIR_ETIMEDOUT (the explicit deadline) or
  * WEIR_ECANCELED, with the word GIVEN_UP and the waiters still to be withdrawn. */
 int wi_wait(struct wi_wait *wait, weir_time deadline, enum wi_wait_kind kind);
+
+/* Both, for a wait with one waiter, of index 0: to be waited for by wi_wait_single(). */
+void wi_wait_init_single(struct wi_wait *wait, struct wi_waiter *waiter,
+                         const struct wi_waitable *waitable, const void *object, void *data);
+
+/* Owner, with the waitable's lock held and the one waiter on one of its queues; the lock is
+ * released.  0: a peer decided, see waiter->result.  WEIR_ETIMEDOUT or WEIR_ECANCELED as wi_wait():
+ * the waiter is off the queue, and nobody will touch it. */
+int wi_wait_single(struct wi_waiter *waiter, struct wi_lock *lock, weir_time deadline,
+                   enum wi_wait_kind kind);
 
 /* Peer, under the waitable's lock: takes the first waiter that can be claimed off the queue, and
  * drops those that others have won.  NULL if none.  wi_waiter_done() is due after the unlock. */

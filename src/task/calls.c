@@ -20,10 +20,12 @@ int weir_yield(void)
     return wi_entry_canceled(WEIR_NO_DEADLINE) ? WEIR_ECANCELED : 0;
 }
 
+static const struct wi_waitable sleep_waitable = { .what = "sleep" };
+
 int weir_sleep(weir_time until)
 {
     struct wi_wait wait;
-    wi_wait_init(&wait);
+    wi_wait_init(&wait, &sleep_waitable, NULL);
     int rc = wi_wait(&wait, until, WI_WAIT_CANCELABLE);
     return rc == WEIR_ETIMEDOUT ? 0 : rc;
 }

@@ -63,26 +63,20 @@ void wi_scope_child_ended(struct weir_scope *scope, struct weir_task *task, int 
     wi_waitlist_finish(&claimed, 0);
 }
 
+static const struct wi_waitable scope_waitable = { .what = "end of scope" };
+
 int wi_scope_wait(struct weir_scope *scope, weir_time deadline, enum wi_wait_kind kind)
 {
     struct wi_wait wait;
     struct wi_waiter waiter;
-    wi_wait_init(&wait);
-    wi_waiter_init(&waiter, &wait, 0, NULL);
+    wi_wait_init_single(&wait, &waiter, &scope_waitable, scope, NULL);
     wi_lock(&scope->lock);
     if (scope->count == 0) {
         wi_unlock(&scope->lock);
         return 0;
     }
     wi_list_push_back(&scope->closers, &waiter.node);
-    wi_unlock(&scope->lock);
-    int rc = wi_wait(&wait, deadline, kind);
-    if (rc >= 0)
-        return 0;
-    wi_lock(&scope->lock);
-    wi_list_remove(&waiter.node);
-    wi_unlock(&scope->lock);
-    return rc;
+    return wi_wait_single(&waiter, &scope->lock, deadline, kind);
 }
 
 /* Where the calling task or thread keeps its innermost scope. */

@@ -259,7 +259,7 @@ static void prepare(struct weir_task *task, const struct spawn *spawn)
     wi_lock_init(&task->lock);
     task->finished = false;
     task->result = 0;
-    task->joiner = NULL;
+    wi_list_init(&task->joiners);
     wi_store_relaxed(&task->references, WI_TASK_RUN | (spawn->handle ? WI_TASK_HANDLE : 0u));
 }
 
@@ -392,10 +392,7 @@ void wi_task_finish(struct weir_task *task)
     const int result = task->result;
     wi_lock(&task->lock);
     task->finished = true;
-    struct wi_waiter *joiner = task->joiner;
-    task->joiner = NULL;
-    if (joiner != NULL && !wi_waiter_claim(joiner))
-        joiner = NULL;
+    struct wi_waiter *joiner = wi_waitlist_claim_first(&task->joiners);
     wi_unlock(&task->lock);
     if (joiner != NULL)
         wi_waiter_done(joiner, result);
@@ -413,6 +410,13 @@ static void check_handle(const struct weir_task *task, const char *call)
         wi_bug_misuse(call, "the handle was given back before; task", (int64_t)task->id);
 }
 
+static struct wi_parker *joined(const void *object)
+{
+    return &((struct weir_task *)(uintptr_t)object)->parker;
+}
+
+static const struct wi_waitable join_waitable = { .what = "join task", .holder = joined };
+
 int weir_task_join(weir_task *task, int *result, weir_time deadline)
 {
     check_handle(task, "weir_task_join");
@@ -420,27 +424,21 @@ int weir_task_join(weir_task *task, int *result, weir_time deadline)
         return WEIR_EDEADLK;
     struct wi_wait wait;
     struct wi_waiter waiter;
-    wi_wait_init(&wait);
-    wi_waiter_init(&waiter, &wait, 0, NULL);
 
     wi_lock(&task->lock);
-    bool finished = task->finished;
-    if (!finished && deadline != WEIR_DONT_WAIT) {
-        if (task->joiner != NULL)
+    if (task->finished) {
+        wi_unlock(&task->lock);
+    } else if (deadline == WEIR_DONT_WAIT) {
+        wi_unlock(&task->lock);
+        return WEIR_ETIMEDOUT;
+    } else {
+        if (!wi_list_empty(&task->joiners))
             wi_bug_misuse("weir_task_join", "two callers join one task", (int64_t)task->id);
-        task->joiner = &waiter;
-    }
-    wi_unlock(&task->lock);
-    if (!finished) {
-        if (deadline == WEIR_DONT_WAIT)
-            return WEIR_ETIMEDOUT;
-        int rc = wi_wait(&wait, deadline, WI_WAIT_UNCANCELABLE);
-        if (rc < 0) {
-            wi_lock(&task->lock);
-            task->joiner = NULL;
-            wi_unlock(&task->lock);
+        wi_wait_init_single(&wait, &waiter, &join_waitable, task, NULL);
+        wi_list_push_back(&task->joiners, &waiter.node);
+        const int rc = wi_wait_single(&waiter, &task->lock, deadline, WI_WAIT_UNCANCELABLE);
+        if (rc < 0)
             return rc;
-        }
     }
     if (result != NULL)
         *result = task->result;

@@ -59,7 +59,7 @@ struct weir_task {
     struct wi_lock lock;
     bool finished;
     int result;
-    struct wi_waiter *joiner;
+    struct wi_list joiners; /* wi_waiter.node: at most one */
     /* atomic */
     wi_atomic_u32 references; /* WI_TASK_RUN, WI_TASK_HANDLE; the last to go gives it back */
     struct wi_fiber fiber;    /* owner: as context */

@@ -13,6 +13,8 @@
 
 #include "support/run.h"
 
+static const struct wi_waitable test_waitable = { .what = "test" };
+
 static struct weir_chan *make(size_t cap_elems)
 {
     weir_chan *ch;
@@ -211,7 +213,7 @@ static void a_waiter_that_gave_up_is_skipped_and_gone(void **state)
     struct wi_wait wait;
     struct wi_waiter waiter;
     int value = 0;
-    wi_wait_init(&wait);
+    wi_wait_init(&wait, &test_waitable, NULL);
     wi_waiter_init(&waiter, &wait, 0, &value);
     wi_list_push_back(&ch->receivers, &waiter.node);
     assert_int_equal(wi_wait(&wait, WEIR_DONT_WAIT, WI_WAIT_CANCELABLE), WEIR_ETIMEDOUT);
@@ -232,7 +234,7 @@ static void destroy_under_a_waiter(void)
     struct weir_chan *ch = make(0);
     struct wi_wait wait;
     struct wi_waiter waiter;
-    wi_wait_init(&wait);
+    wi_wait_init(&wait, &test_waitable, NULL);
     wi_waiter_init(&waiter, &wait, 0, NULL);
     wi_list_push_back(&ch->senders, &waiter.node);
     weir_chan_destroy(ch);

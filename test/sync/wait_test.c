@@ -16,6 +16,8 @@
 #include "sync/lock.h"
 #include "sync/thread_parker.h"
 
+static const struct wi_waitable test_waitable = { .what = "test" };
+
 /* A waitable of the test's own: a lock, a queue, a stock of items. */
 struct stock {
     struct wi_lock lock;
@@ -45,7 +47,7 @@ static int consume(struct stock *stock, weir_time deadline)
 {
     struct wi_wait wait;
     struct wi_waiter waiter;
-    wi_wait_init(&wait);
+    wi_wait_init(&wait, &test_waitable, NULL);
     wi_waiter_init(&waiter, &wait, 0, NULL);
     wi_lock(&stock->lock);
     if (stock->items > 0) {
@@ -73,7 +75,7 @@ static void only_one_of_two_claims_succeeds(void **state)
     (void)state;
     struct wi_wait wait;
     struct wi_waiter waiters[2];
-    wi_wait_init(&wait);
+    wi_wait_init(&wait, &test_waitable, NULL);
     for (uint32_t i = 0; i < 2; i++)
         wi_waiter_init(&waiters[i], &wait, i, NULL);
     assert_true(wi_waiter_claim(&waiters[1]));
@@ -88,7 +90,7 @@ static void a_wait_that_gave_up_cannot_be_claimed(void **state)
     (void)state;
     struct wi_wait wait;
     struct wi_waiter waiter;
-    wi_wait_init(&wait);
+    wi_wait_init(&wait, &test_waitable, NULL);
     wi_waiter_init(&waiter, &wait, 0, NULL);
     assert_int_equal(wi_wait(&wait, WEIR_DONT_WAIT, WI_WAIT_CANCELABLE), WEIR_ETIMEDOUT);
     assert_false(wi_waiter_claim(&waiter));
@@ -102,7 +104,7 @@ static void a_queue_skips_those_that_gave_up(void **state)
     struct wi_waiter waiters[5];
     wi_list_init(&queue);
     for (uint32_t i = 0; i < 5; i++) {
-        wi_wait_init(&waits[i]);
+        wi_wait_init(&waits[i], &test_waitable, NULL);
         wi_waiter_init(&waiters[i], &waits[i], i, NULL);
         wi_list_push_back(&queue, &waiters[i].node);
     }
@@ -153,7 +155,7 @@ static void a_double_finish_is_a_bug(void)
 {
     struct wi_wait wait;
     struct wi_waiter waiter;
-    wi_wait_init(&wait);
+    wi_wait_init(&wait, &test_waitable, NULL);
     wi_waiter_init(&waiter, &wait, 0, NULL);
     (void)wi_waiter_claim(&waiter);
     wi_waiter_done(&waiter, 0);
@@ -238,7 +240,7 @@ static void one_wait_on_two_things_takes_exactly_one(void **state)
         struct wi_wait wait;
         struct wi_waiter waiters[2];
         pthread_t thread;
-        wi_wait_init(&wait);
+        wi_wait_init(&wait, &test_waitable, NULL);
         for (uint32_t i = 0; i < 2; i++) {
             pair.stocks[i] = malloc(sizeof(struct stock));
             assert_non_null(pair.stocks[i]);
