@@ -6,6 +6,8 @@ A program is a module with a docstring whose first line is its question, seconds
 about how long it will take, and measure(run), which prints a table and adds rows to run.report.
 bench/run calls them all; main() here calls one by itself.
 
+Where a program can measure some of its rows alone, ROWS has their names.
+
 A row compares one model of weir with one peer.  Both were measured in the same rounds, in turn, so
 what disturbs the machine disturbs both; the ratio is the median over the rounds of weir's figure
 divided by the peer's, and less is better for every unit used here."""
@@ -108,6 +110,17 @@ class Progress:
         """So much of the plan is behind us."""
         self.done += seconds
 
+    def verdict(self, ratio, aim):
+        """What the table says of a ratio that has an aim; nothing without one.  Padded, for colours
+        would count as width."""
+        if aim is None:
+            return f"{'':12}"
+        met = ratio <= aim
+        text = f"{aim:.2f} {'met' if met else 'missed':7}"
+        if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+            return f"\033[{32 if met else 31}m{text}\033[0m"
+        return text
+
     def note(self, what=""):
         """A line that stays."""
         if sys.stdout.isatty():
@@ -118,11 +131,12 @@ class Progress:
 class Run:
     """What a program is to do: with which build, how long, and where its results go."""
 
-    def __init__(self, build, quick, rounds, report_path):
-        self.build = build
-        self.quick = quick
-        self.rounds = rounds or (2 if quick else 5)
-        self.report = Report(report_path, quick)
+    def __init__(self, options, report_path):
+        self.build = options.build.resolve()
+        self.quick = options.quick
+        self.rounds = options.rounds or (2 if options.quick else 5)
+        self.rows = [name for name in options.only.split(",") if name]
+        self.report = Report(report_path, options.quick)
         self.progress = Progress(1)
         self.instructions = {}  # operation/model: user-space instructions of one, if counted
         self.left_out = []      # what could not be measured, and why
@@ -133,6 +147,10 @@ class Run:
         if counted is not None:
             row = {**row, "instructions_per_op": significant(counted)}
         self.report.add(row)
+
+    def chosen(self, names):
+        """Those of a program's rows that are wanted, in its order: all, unless some were named."""
+        return [name for name in names if not self.rows or name in self.rows]
 
     def leave_out(self, why):
         if why not in self.left_out:
@@ -151,7 +169,8 @@ def end_on_signals():
         signal.signal(name, leave)
 
 
-def parser(text):
+def parser(text, rows=True):
+    """Of every program's options; --rows, if rows can be chosen."""
     found = argparse.ArgumentParser(description=text.splitlines()[0],
                                     epilog="\n".join(text.splitlines()[1:]),
                                     formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -160,11 +179,27 @@ def parser(text):
                        help="short rounds, to see that all works; rough figures")
     found.add_argument("--rounds", type=int, default=0, metavar="N",
                        help="how often everybody takes a turn (5; with --quick 2)")
+    found.set_defaults(only="")
+    if rows:
+        found.add_argument("--rows", dest="only", default="", metavar="ROW,...",
+                           help="only these rows, of the programs that have them")
     return found
+
+
+def with_rows(run, modules):
+    """The programs that have something to do.  Ends this one if a row is nobody's."""
+    known = [name for module in modules for name in getattr(module, "ROWS", ())]
+    for name in run.rows:
+        if name not in known:
+            print(f"bench: no row {name}; there are {', '.join(known) or 'none'}", file=sys.stderr)
+            sys.exit(2)
+    return [module for module in modules
+            if not run.rows or run.chosen(getattr(module, "ROWS", ()))]
 
 
 def perform(run, modules):
     """Runs the programs in turn and saves what they found.  The exit status."""
+    modules = with_rows(run, modules)
     run.progress = Progress(sum(module.seconds(run) for module in modules))
     run.progress.note(f"{machine()}; about {run.progress.total:.0f} s")
     status = 0
@@ -201,5 +236,4 @@ def main(module):
     check_arguments(options)
     end_on_signals()
     module.__name__ = name
-    return perform(Run(options.build.resolve(), options.quick, options.rounds,
-                       FOLDER / f"{name}.json"), [module])
+    return perform(Run(options, FOLDER / f"{name}.json"), [module])

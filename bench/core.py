@@ -2,77 +2,172 @@
 # SPDX-License-Identifier: MIT
 """What do the operations cost that concurrent programs are made of?
 
-usage: bench/core.py BUILD_DIR [--quick] [--rounds N]
+usage: bench/core.py BUILD_DIR [--quick] [--rounds N] [--rows ROW,...]
 
-bench/core_ops.c does them with weir under `tasks` and `loop`, on one worker; bench/peers/core.go
-does the same with goroutines on one processor.  They take turns on one core, round by round.
-bench/core_ops.c says what each operation is."""
+bench/core_ops.c does them with weir, under `tasks` on one worker and on two and under `loop`;
+bench/peers/core.go does the same work with goroutines, with GOMAXPROCS=1 and 2.  They take turns,
+round by round; on one worker they share one core, on two they have both to themselves.
+bench/core_ops.c says what each operation is.  A ratio is weir's time divided by Go's in the same
+round: the median of the rounds, with half their range behind the ±; the aim is what it should be
+at most."""
 import statistics
 import subprocess
 import sys
+import typing
 
 import common
 import servers
 
-MODELS = ("tasks", "loop")
-UNIT = "ns"
-
-# operation: how many of them take weir roughly a tenth of a second
-OPERATIONS = {"yield": 1_600_000, "spawn": 400_000, "rendezvous": 400_000, "buffered": 2_000_000,
-              "select": 600_000, "mutex": 6_000_000, "handover": 600_000, "deadline": 200_000}
 RUN_SECONDS_MAX = 120
 
 
-def factor(run):
-    """How much longer than a tenth of a second each turn takes."""
-    return 0.5 if run.quick else 3
+class Operation(typing.NamedTuple):
+    count: int              # that takes weir roughly a tenth of a second
+    aims: tuple = ()        # weir/Go at most: on one worker, on two
+    whole: bool = False     # one measurement is one whole of `count`, given in ms
+    quick_count: int = 0    # of a whole, with --quick
+
+
+OPERATIONS = {
+    "yield": Operation(1_600_000, (0.35, 0.40)),
+    "spawn": Operation(400_000, (0.30, 0.40)),
+    "group": Operation(400_000, (0.30, 0.40)),
+    "rendezvous": Operation(400_000, (0.50, 0.60)),
+    "buffered": Operation(2_000_000, (0.70, 1.00)),
+    "select": Operation(600_000, (0.50, 0.60)),
+    "mutex": Operation(6_000_000),
+    "contended": Operation(2_000_000, (1.00, 1.50)),
+    "handover": Operation(600_000),
+    "deadline": Operation(200_000),
+    "skynet": Operation(1_000_000, (0.40, 0.50), True, 100_000),
+    "sieve": Operation(1500, (0.60, 0.80), True, 1500),
+}
+ROWS = OPERATIONS
+
+
+class Contestant(typing.NamedTuple):
+    name: str       # "Go", or the model of weir
+    workers: int
+
+
+# In the order of the table.
+ONE = [Contestant("tasks", 1), Contestant("loop", 1), Contestant("Go", 1)]
+TWO = [Contestant("tasks", 2), Contestant("Go", 2)]
+NS_PER_MS = 1e6
+
+
+def count_of(run, operation):
+    what = OPERATIONS[operation]
+    if what.whole:
+        return what.quick_count if run.quick else what.count
+    return int(what.count * (0.5 if run.quick else 3)) // 4 * 4
+
+
+def turn_seconds(run, operation):
+    """Of everybody once: a guess."""
+    if operation == "skynet":
+        return 1 if run.quick else 8
+    if operation == "sieve":
+        return 1.5
+    return 0.5 if run.quick else 2.2
 
 
 def seconds(run):
-    return len(OPERATIONS) * run.rounds * factor(run) * 0.1 * 4.5
+    return sum(run.rounds * turn_seconds(run, operation) for operation in run.chosen(OPERATIONS))
 
 
-def once(command, core):
-    done = subprocess.run([*servers.as_child(core), *command], capture_output=True, text=True,
-                          timeout=RUN_SECONDS_MAX, env=servers.environment(), check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()[-300:]}")
-    return float(done.stdout)
-
-
-def contestants(run, operation, count):
-    found = {f"weir {model}": [str(run.build / "bench" / "core_ops"), operation, model, str(count)]
-             for model in MODELS}
-    why = servers.build_go("core.go", "core-go")
-    if why is None:
-        found["Go"] = [str(common.FOLDER / "core-go"), operation, str(count)]
+def contestants(run):
+    found = list(ONE)
+    if len(common.cores()) >= 2:
+        found += TWO
     else:
+        run.leave_out("two workers: there is only one core here")
+    why = servers.build_go("core.go", "core-go")
+    if why is not None:
         run.leave_out(why)
+        found = [one for one in found if one.name != "Go"]
     return found
 
 
-def measure_operation(run, operation):
-    count = int(OPERATIONS[operation] * factor(run)) // 4 * 4
-    commands = contestants(run, operation, count)
-    results = {name: [] for name in commands}
+def once(run, contestant, operation):
+    """ns of one operation, or ms of a whole."""
+    count = count_of(run, operation)
+    if contestant.name == "Go":
+        command = [str(common.FOLDER / "core-go"), operation, str(count)]
+    else:
+        command = [str(run.build / "bench" / "core_ops"), operation, contestant.name, str(count)]
+    # Two workers choose among all cores, as they would in a program.
+    core = common.cores()[0] if contestant.workers == 1 else None
+    done = subprocess.run(
+        [*servers.as_child(core), *command, str(contestant.workers)], capture_output=True,
+        text=True, timeout=RUN_SECONDS_MAX, env=servers.environment(), check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()[-300:]}")
+    figure = float(done.stdout)
+    return figure * count / NS_PER_MS if OPERATIONS[operation].whole else figure
+
+
+def measure_operation(run, operation, everybody):
+    results = {contestant: [] for contestant in everybody}
     for number in range(run.rounds):
-        for name, command in commands.items():
-            run.progress.show(f"{operation}: round {number + 1} of {run.rounds}, {name}")
-            results[name].append(once(command, common.cores()[0]))
-        run.progress.step(factor(run) * 0.1 * 4.5)
+        for contestant in everybody:
+            run.progress.show(f"{operation}: round {number + 1} of {run.rounds}, "
+                              f"{contestant.name} on {contestant.workers}")
+            results[contestant].append(once(run, contestant, operation))
+        run.progress.step(turn_seconds(run, operation))
     return results
 
 
+def unit_of(operation):
+    return "ms" if OPERATIONS[operation].whole else "ns"
+
+
+def add_rows(run, operation, results, version):
+    """The rows of the report, by contestant."""
+    rows = {}
+    for contestant, figures in results.items():
+        peer = results.get(Contestant("Go", contestant.workers))
+        if contestant.name == "Go" or peer is None:
+            continue
+        name = contestant.name + ("" if contestant.workers == 1 else f"-{contestant.workers}")
+        more = {"workers": contestant.workers, "peer_version": version}
+        if OPERATIONS[operation].aims:
+            more["aim"] = OPERATIONS[operation].aims[contestant.workers - 1]
+        rows[contestant] = common.comparison(f"core/{operation}/{name}", unit_of(operation),
+                                             figures, "Go", peer, **more)
+        run.add(rows[contestant])
+    return rows
+
+
+def half_of_table(run, half, results, rows):
+    cells = [f"{statistics.median(results[one]):8.1f}" if one in results else f"{'':8}"
+             for one in half]
+    row = rows.get(half[0])
+    if row is None:
+        return "".join(cells)
+    spread = f"±{row['spread'] / 2:.0%}"
+    return (f"{''.join(cells)} {row['ratio']:6.2f} {spread:<5}"
+            f"{run.progress.verdict(row['ratio'], row.get('aim')):12}")
+
+
+def show_heads(run, version):
+    if version is not None:
+        run.progress.note(version)
+    run.progress.note(f"{'':16}{'on one worker':46}  on two workers")
+    ratio = f"{'ratio':>7}{'':6}{'aim':12}"
+    run.progress.note(f"{'':13}{'tasks':>8}{'loop':>8}{'Go':>8}{ratio}{'tasks':>8}{'Go':>8}{ratio}"
+                      .rstrip())
+
+
 def measure(run):
-    run.progress.note(f"\n{'ns per operation':18} {'weir tasks':>12} {'weir loop':>12} {'Go':>12}")
-    for operation in OPERATIONS:
-        results = measure_operation(run, operation)
-        shown = [f"{statistics.median(figures):12.1f}" for figures in results.values()]
-        run.progress.note(f"{operation:18} {' '.join(shown)}")
-        for model in MODELS:
-            if "Go" in results:
-                run.add(common.comparison(f"core/{operation}/{model}", UNIT,
-                                          results[f"weir {model}"], "Go", results["Go"]))
+    everybody = contestants(run)
+    version = servers.go_version() if any(one.name == "Go" for one in everybody) else None
+    show_heads(run, version)
+    for operation in run.chosen(OPERATIONS):
+        results = measure_operation(run, operation, everybody)
+        rows = add_rows(run, operation, results, version)
+        halves = "".join(half_of_table(run, half, results, rows) for half in (ONE, TWO))
+        run.progress.note(f"{operation:10} {unit_of(operation)}{halves}".rstrip())
 
 
 if __name__ == "__main__":

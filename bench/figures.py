@@ -29,8 +29,10 @@ PARTS = (
      """What resident memory grows by with each idle keep-alive connection, weir's divided by the
      peer's."""),
     ("core/", "core", "Core operations",
-     """Time of one operation on one worker, weir's divided by that of Go with `GOMAXPROCS=1`.
-     `bench/core_ops.c` says what each does."""),
+     """Time of one operation, weir's divided by that of Go: on one worker and with `GOMAXPROCS=1`,
+     both on one core; the rows of `tasks-2` on two workers and with `GOMAXPROCS=2`.
+     `bench/core_ops.c` says what each does. The aim is what the ratio should be at most; one
+     in bold is missed."""),
 )
 
 
@@ -62,16 +64,33 @@ def ratio(row):
 
 
 def table(rows):
-    """A line for each thing measured and model, a column for each peer."""
+    """A line for each thing measured and model, a column for each peer, and one for the aims if
+    there are any."""
     peers = list(dict.fromkeys(row["peer_name"] for row in rows))
-    lines = ["| row | weir under | " + " | ".join(f"to {peer}" for peer in peers) + " |",
-             "|---|---|" + "---:|" * len(peers)]
+    aims = ["aim"] if any("aim" in row for row in rows) else []
+    lines = ["| row | weir under | " + " | ".join([f"to {peer}" for peer in peers] + aims) + " |",
+             "|---|---|" + "---:|" * len(peers + aims)]
     for name in dict.fromkeys(row["name"] for row in rows):
         _, what, model = name.split("/")
         found = {row["peer_name"]: ratio(row) for row in rows if row["name"] == name}
-        cells = " | ".join(found.get(peer, "–") for peer in peers)
-        lines.append(f"| {what} | `{model}` | {cells} |")
+        cells = [found.get(peer, "–") for peer in peers]
+        cells += [aim_of(name, rows) for _ in aims]
+        lines.append(f"| {what} | `{model}` | {' | '.join(cells)} |")
     return lines
+
+
+def aim_of(name, rows):
+    """The aim of a row, in bold where it is missed."""
+    row = next(row for row in rows if row["name"] == name)
+    if "aim" not in row:
+        return "–"
+    return f"{row['aim']:.2f}" if row["ratio"] <= row["aim"] else f"**{row['aim']:.2f}**"
+
+
+def versions(rows):
+    """Of the peers whose version matters."""
+    known = dict.fromkeys(row["peer_version"] for row in rows if row.get("peer_version"))
+    return "".join(f", {version}" for version in known)
 
 
 def measured_part(rows, prefix, program, heading, words):
@@ -79,7 +98,8 @@ def measured_part(rows, prefix, program, heading, words):
     if not mine:
         return []
     return [f"## {heading}", "", paragraph(words), "", *table(mine), "",
-            f"`bench/run build/release {program}`, {mine[0]['rounds']} rounds.", ""]
+            f"`bench/run build/release {program}`, {mine[0]['rounds']} rounds"
+            f"{versions(mine)}.", ""]
 
 
 def counted_part(baseline):

@@ -49,7 +49,7 @@ def round_seconds(run):
 
 def seconds(run):
     """About how long it takes: rounds, and starting and warming up six servers for each row."""
-    return len(ROWS) * 6 * (run.rounds * (round_seconds(run) + 0.1) + START_SECONDS)
+    return len(run.chosen(ROWS)) * 6 * (run.rounds * (round_seconds(run) + 0.1) + START_SECONDS)
 
 
 def read_answer(stream, name, wanted_bytes):
@@ -187,7 +187,7 @@ def measure(run):
         return
     if len(common.cores()) < 2:
         run.progress.note("one core only: servers and wrk share it, the figures are rough")
-    for row in ROWS:
+    for row in run.chosen(ROWS):
         results = measure_row(run, row)
         show(run, row, results)
         for model in MODELS:

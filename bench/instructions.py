@@ -53,11 +53,20 @@ HTTP_ROWS = {
     "many": ("/many/r57/42/items/7", 1, False, 160, 1760),
     "close": ("/hello/world", 1, True, 160, 960),
 }
-CORE_COUNTS = (2000, 42000)
+# Fewer and more operations.  Of the tree a power of ten; each further prime costs more.
+CORE_COUNTS = {"skynet": (1000, 10000), "sieve": (40, 120)}
+CORE_COUNTS_OTHERS = (2000, 42000)
+TIMED = ("contended",)      # whether they get into each other's way depends on time
+CORE_ROWS = [operation for operation in OPERATIONS if operation not in TIMED]
+ROWS = [*HTTP_ROWS, *CORE_ROWS]
+
+
+def rows_of(names):
+    return [f"{row}/{model}" for row in names for model in MODELS]
 
 
 def all_rows():
-    return [f"{row}/{model}" for row in [*HTTP_ROWS, *OPERATIONS] for model in MODELS]
+    return rows_of(ROWS)
 
 
 # -- one bounded run -----------------------------------------------------------------------------
@@ -216,7 +225,9 @@ def operate(build, operation, model, count, out):
 def counts_of(row):
     """Fewer and more operations."""
     what = row.split("/")[0]
-    return HTTP_ROWS[what][3:] if what in HTTP_ROWS else CORE_COUNTS
+    if what in HTTP_ROWS:
+        return HTTP_ROWS[what][3:]
+    return CORE_COUNTS.get(what, CORE_COUNTS_OTHERS)
 
 
 def profile_of(row, count):
@@ -380,8 +391,8 @@ def profile(build, rows):
 
 # -- as a part of bench/run ----------------------------------------------------------------------
 
-def seconds(_run):
-    return len(all_rows()) * 2.2 / len(common.cores())
+def seconds(run):
+    return len(rows_of(run.chosen(ROWS))) * 2.2 / len(common.cores())
 
 
 def measure(run):
@@ -400,7 +411,7 @@ def measure(run):
             shown = " ".join(f"{run.instructions[f'{what}/{name}']:10.1f}" for name in MODELS)
             run.progress.note(f"{what:20} {shown}")
 
-    count_rows(run.build, all_rows(), note)
+    count_rows(run.build, rows_of(run.chosen(ROWS)), note)
 
 
 def main():
@@ -408,7 +419,7 @@ def main():
     mode = next((mode for mode in modes if mode in sys.argv), None)
     if mode is None:
         return common.main(sys.modules[__name__])
-    parser = common.parser(__doc__)
+    parser = common.parser(__doc__, rows=False)
     chosen = parser.add_mutually_exclusive_group()
     for name in modes:
         chosen.add_argument(name, action="store_true")

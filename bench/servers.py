@@ -194,6 +194,13 @@ def build_go(source, program):
     return f"go cannot build bench/peers/{source}: {built.stderr.strip()[:200]}"
 
 
+def go_version():
+    """As "go1.22.1"."""
+    said = subprocess.run([find("go"), "env", "GOVERSION"], capture_output=True, text=True,
+                          check=True)
+    return said.stdout.strip()
+
+
 def peers():
     """(name, command) of the peers that are here, and a line for each that is not."""
     wanted = (("nginx", nginx, missing("nginx")),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Go's half of bench/core_ops.c: the same operations with goroutines, channels and sync.
-// Usage: core OPERATION COUNT        prints nanoseconds per operation
+// Usage: core OPERATION COUNT [PROCESSORS]        prints nanoseconds per operation
 
 package main
 
@@ -17,6 +17,8 @@ import (
 const (
 	bufferElems = 128
 	contenders  = 4
+	groupTasks  = 1000
+	fanOut      = 10
 )
 
 // Runs fn beside the caller; the result waits for its end.
@@ -41,10 +43,21 @@ func yield(count int) {
 }
 
 func spawn(count int) {
+	var ended sync.WaitGroup
 	for i := 0; i < count; i++ {
-		var ended sync.WaitGroup
 		ended.Add(1)
 		go ended.Done()
+		ended.Wait()
+	}
+}
+
+func group(count int) {
+	var ended sync.WaitGroup
+	for left := count; left > 0; left -= groupTasks {
+		for i := 0; i < min(left, groupTasks); i++ {
+			ended.Add(1)
+			go ended.Done()
+		}
 		ended.Wait()
 	}
 }
@@ -104,6 +117,27 @@ func mutex(count int) {
 	}
 }
 
+func contended(count int) {
+	var lock sync.Mutex
+	var ended sync.WaitGroup
+	counter := 0
+	for i := 0; i < contenders; i++ {
+		ended.Add(1)
+		go func() {
+			for i := 0; i < count/contenders; i++ {
+				lock.Lock()
+				counter++
+				lock.Unlock()
+			}
+			ended.Done()
+		}()
+	}
+	ended.Wait()
+	if counter != count {
+		log.Fatal("core: contended: a wrong result")
+	}
+}
+
 func handover(count int) {
 	var lock sync.Mutex
 	var ended sync.WaitGroup
@@ -156,20 +190,77 @@ func deadline(count int) {
 	join()
 }
 
+func sendSum(out chan<- int, first, leaves int) {
+	sum := first
+	if leaves > 1 {
+		sums := make(chan int)
+		each := leaves / fanOut
+		for i := 0; i < fanOut; i++ {
+			go sendSum(sums, first+i*each, each)
+		}
+		sum = 0
+		for i := 0; i < fanOut; i++ {
+			sum += <-sums
+		}
+	}
+	out <- sum
+}
+
+func skynet(count int) {
+	sums := make(chan int)
+	go sendSum(sums, 0, count)
+	if <-sums != count*(count-1)/2 {
+		log.Fatal("core: skynet: a wrong result")
+	}
+}
+
+func generate(out chan<- int) {
+	for number := 2; ; number++ {
+		out <- number
+	}
+}
+
+func filter(in <-chan int, out chan<- int, prime int) {
+	for {
+		if number := <-in; number%prime != 0 {
+			out <- number
+		}
+	}
+}
+
+func sieve(count int) {
+	in := make(chan int)
+	go generate(in)
+	for i := 1; i < count; i++ {
+		prime := <-in
+		out := make(chan int)
+		go filter(in, out, prime)
+		in = out
+	}
+	<-in
+}
+
 var operations = map[string]func(int){
-	"yield": yield, "spawn": spawn, "rendezvous": rendezvous, "buffered": buffered,
-	"select": selects, "mutex": mutex, "handover": handover, "deadline": deadline,
+	"yield": yield, "spawn": spawn, "group": group, "rendezvous": rendezvous,
+	"buffered": buffered, "select": selects, "mutex": mutex, "contended": contended,
+	"handover": handover, "deadline": deadline, "skynet": skynet, "sieve": sieve,
 }
 
 func main() {
-	if len(os.Args) != 3 || operations[os.Args[1]] == nil {
-		log.Fatal("usage: core OPERATION COUNT")
+	if len(os.Args) < 3 || len(os.Args) > 4 || operations[os.Args[1]] == nil {
+		log.Fatal("usage: core OPERATION COUNT [PROCESSORS]")
 	}
 	count, err := strconv.Atoi(os.Args[2])
 	if err != nil || count < 1 {
 		log.Fatal("core: COUNT must be a positive number")
 	}
-	runtime.GOMAXPROCS(1)
+	processors := 1
+	if len(os.Args) == 4 {
+		if processors, err = strconv.Atoi(os.Args[3]); err != nil || processors < 1 {
+			log.Fatal("core: PROCESSORS must be a positive number")
+		}
+	}
+	runtime.GOMAXPROCS(processors)
 	begin := time.Now()
 	operations[os.Args[1]](count)
 	fmt.Printf("%.2f\n", float64(time.Since(begin).Nanoseconds())/float64(count))
