@@ -24,3 +24,11 @@ void wi_bug_misuse(const char *call, const char *what, int64_t value)
     fprintf(stderr, "weir: misuse of %s: %s (%" PRId64 ")\n", call, what, value);
     abort();
 }
+
+void wi_bug_misuse_values(const char *call, const char *left_name, int64_t left,
+                          const char *right_name, int64_t right)
+{
+    fprintf(stderr, "weir: misuse of %s: %s %" PRId64 ", %s %" PRId64 "\n", call, left_name, left,
+            right_name, right);
+    abort();
+}

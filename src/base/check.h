@@ -15,6 +15,8 @@ _Noreturn void wi_bug(const char *file, int line, const char *condition);
 _Noreturn void wi_bug_values(const char *file, int line, const char *condition, int64_t left,
                              int64_t right);
 _Noreturn void wi_bug_misuse(const char *call, const char *what, int64_t value);
+_Noreturn void wi_bug_misuse_values(const char *call, const char *left_name, int64_t left,
+                                    const char *right_name, int64_t right);
 
 #define wi_bug_unless(condition)                                                                   \
     do {                                                                                           \

@@ -79,6 +79,7 @@ __attribute__((noinline)) static struct wi_parker *thread_parker(void)
         return &own_record->parker;
     struct thread_record *record = take_record();
     wi_parker_init(&record->parker, &wi_thread_parker_ops);
+    record->parker.number = -wi_os_thread_id();
     own_record = record;
     wi_os_thread_at_exit(give_back_record, record);
     return &record->parker;
@@ -92,6 +93,7 @@ void wi_parker_init(struct wi_parker *parker, const struct wi_parker_ops *ops)
     wi_store_relaxed(&parker->waitable, NULL);
     wi_store_relaxed(&parker->object, NULL);
     parker->budget = WI_PARKER_BUDGET;
+    parker->number = 0;
     parker->deadline = WEIR_NO_DEADLINE;
     parker->shield_until = 0;
 }

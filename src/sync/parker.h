@@ -50,6 +50,8 @@ struct wi_parker_ops {
     void (*resume)(struct wi_parker *parker);
     /* Lets other ready tasks run first; NULL where the kernel sees to that.  Owner only. */
     void (*yield)(struct wi_parker *parker);
+    /* Owners share the cores of the workers: while one runs, others of the same worker do not. */
+    bool on_worker;
 };
 
 struct wi_parker {
@@ -62,8 +64,9 @@ struct wi_parker {
     wi_atomic_ptr waitable;
     wi_atomic_ptr object;
     /* owner: the task */
-    uint32_t budget;        /* calls that may still do without waiting before others get a turn */
-    weir_time deadline;     /* ambient */
+    uint32_t budget;    /* calls that may still do without waiting before others get a turn */
+    int32_t number;     /* for reports: the task's, or minus the kernel's number of the thread */
+    weir_time deadline; /* ambient */
     weir_time shield_until; /* until then cancellation and deadline are held back; 0: not */
 };
 

@@ -19,6 +19,7 @@
 #include "os/signal.h"
 #include "os/thread.h"
 #include "os/vm.h"
+#include "sync/spin.h"
 #include "sync/thread_parker.h"
 #include "task/overflow.h"
 #include "task/rt.h"
@@ -46,7 +47,8 @@ static void opener_park(struct wi_parker *parker, weir_time deadline);
 static void opener_resume(struct wi_parker *parker);
 
 static const struct wi_parker_ops opener_parker_ops = { .park = opener_park,
-                                                        .resume = opener_resume };
+                                                        .resume = opener_resume,
+                                                        .on_worker = true };
 
 static struct wi_parker *find_parker(void)
 {
@@ -234,6 +236,7 @@ static void runtime_init(const struct weir_opts *opts)
         wi_rt.worker_count = opts->workers > 0 ? opts->workers : wi_limits_cores();
     if (wi_rt.worker_count > WI_WORKERS_MAX)
         wi_rt.worker_count = WI_WORKERS_MAX;
+    wi_spin_configure(wi_limits_cores(), wi_rt.worker_count);
     wi_rt.threads_max = opts->threads_max;
     if (wi_rt.threads_max == 0)
         wi_rt.threads_max = opts->scheduler == WEIR_SCHEDULER_THREADS ? THREADS_MAX_UNDER_THREADS
@@ -271,6 +274,7 @@ static void workers_close(void)
 static void adopt_opener(void)
 {
     thread_record_init(&opener_record, &wi_rt.workers[0]);
+    opener_record.parker.number = -wi_os_thread_id();
     wi_rt.opener = &opener_record;
     wi_thread_set_self(&opener_record);
     wi_thread_begin(&opener_record);

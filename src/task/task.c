@@ -220,9 +220,9 @@ static void task_yield(struct wi_parker *parker)
     wi_task_leave(WI_ACTION_YIELD);
 }
 
-static const struct wi_parker_ops task_parker_ops = { .park = task_park,
-                                                      .resume = task_resume,
-                                                      .yield = task_yield };
+static const struct wi_parker_ops task_parker_ops = {
+    .park = task_park, .resume = task_resume, .yield = task_yield, .on_worker = true
+};
 
 /* -- spawn ------------------------------------------------------------------------------------ */
 
@@ -255,6 +255,7 @@ static void prepare(struct weir_task *task, const struct spawn *spawn)
     task->site = spawn->site != NULL ? spawn->site : "";
     task->scope = spawn->scope;
     task->id = wi_add_relaxed(&wi_rt.next_task_id, 1) + 1;
+    task->parker.number = (int32_t)(task->id & INT32_MAX);
     wi_list_init(&task->sibling);
     wi_lock_init(&task->lock);
     task->finished = false;

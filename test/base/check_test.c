@@ -63,6 +63,11 @@ static void false_condition(void)
     wi_bug_unless(one == 2);
 }
 
+static void misuse_of_two(void)
+{
+    wi_bug_misuse_values("weir_thing", "it has", -3, "asked for", 4);
+}
+
 static void false_comparison(void)
 {
     const int64_t left = -7;
@@ -100,6 +105,7 @@ static void misuse_names_the_call(void **state)
 {
     (void)state;
     expect_abort(misuse, "misuse of weir_chan_send: no message (5)");
+    expect_abort(misuse_of_two, "misuse of weir_thing: it has -3, asked for 4");
 }
 
 struct outer {
