@@ -602,7 +602,7 @@ static void misuse_aborts_and_says_what(void **state)
     expect_misuse(close_scopes_in_the_wrong_order, "weir_scope_close");
     expect_misuse(end_with_an_open_scope, "weir_scope_open");
     expect_misuse(run_from_a_task, "weir_run");
-    expect_misuse(destroy_a_held_mutex, "src/chan/mutex.c");
+    expect_misuse(destroy_a_held_mutex, "weir_mutex_destroy");
     expect_misuse(cancel_with_a_good_code, "expected cause < 0, have 3 and 0");
     expect_misuse(start_nothing, "fn != NULL");
     if (model_scheduler() == WEIR_SCHEDULER_LOOP)

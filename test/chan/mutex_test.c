@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A mutex hands over to the oldest waiter, whatever kind of task or thread it is. */
+/* Who has waited for a millisecond is handed the mutex, whatever kind of task or thread it is;
+ * until then it may be overtaken. */
 #include "weir/mutex.h"
 
 #include <pthread.h>
@@ -14,7 +15,8 @@
 #include "sync/parker.h"
 
 enum {
-    WAITERS = 8
+    WAITERS = 8,
+    FAIR_MS = 1 /* as in mutex.c */
 };
 
 struct queue {
@@ -72,8 +74,10 @@ static int hand_over(void *arg)
             CHECK_EQ(pthread_create(&threads[i], NULL, lock_on_thread, &waiters[i]), 0);
         await_stopped(&queue, i);
     }
+    IGNORE(weir_sleep(weir_in_ms(FAIR_MS)));
     weir_mutex_unlock(queue.mutex);
-    /* The unlocker does not overtake those that wait. */
+    /* The unlocker does not overtake those that have waited long. */
+    CHECK_EQ(weir_mutex_lock(queue.mutex, WEIR_DONT_WAIT), WEIR_ETIMEDOUT);
     CHECK_EQ(weir_mutex_lock(queue.mutex, WEIR_NO_DEADLINE), 0);
     CHECK_EQ(queue.count, WAITERS);
     for (int i = 0; i < WAITERS; i++)
@@ -89,21 +93,76 @@ static int hand_over(void *arg)
     return 0;
 }
 
-static void it_is_handed_over_first_come_first_served(void **state)
+struct rival {
+    weir_mutex *mutex;
+    struct wi_parker *parker; /* atomic: told before it locks */
+    bool has_it;              /* guarded by mutex */
+};
+
+static int lock_once(void *arg)
 {
-    (void)state;
+    struct rival *rival = arg;
+    __atomic_store_n(&rival->parker, wi_current_parker(), __ATOMIC_SEQ_CST);
+    CHECK_EQ(weir_mutex_lock(rival->mutex, WEIR_NO_DEADLINE), 0);
+    rival->has_it = true;
+    weir_mutex_unlock(rival->mutex);
+    return 0;
+}
+
+/* The holder never leaves the mutex alone for longer than it takes to lock it again. */
+static int overtake(void *arg)
+{
+    (void)arg;
+    struct rival rival = { .parker = NULL };
+    weir_task *task;
+    CHECK_EQ(weir_mutex_create(&rival.mutex), 0);
+    CHECK_EQ(weir_mutex_lock(rival.mutex, WEIR_DONT_WAIT), 0);
+    CHECK_EQ(weir_task_start(&task, lock_once, &rival), 0);
+    struct wi_parker *parker;
+    while ((parker = __atomic_load_n(&rival.parker, __ATOMIC_SEQ_CST)) == NULL ||
+           wi_load_seq_cst(&parker->word) < WI_PARKER_PARKED)
+        IGNORE(weir_yield());
+    const weir_time begin = weir_now();
+    while (!rival.has_it) {
+        weir_mutex_unlock(rival.mutex);
+        CHECK_EQ(weir_mutex_lock(rival.mutex, WEIR_NO_DEADLINE), 0);
+        CHECK_EQ(weir_mutex_lock(rival.mutex, WEIR_NO_DEADLINE), WEIR_EDEADLK);
+        IGNORE(weir_yield());
+        CHECK(weir_now() - begin < 20 * WEIR_NS_PER_S);
+    }
+    weir_mutex_unlock(rival.mutex);
+    CHECK_EQ(weir_task_join(task, NULL, WEIR_NO_DEADLINE), 0);
+    weir_mutex_destroy(rival.mutex);
+    return 0;
+}
+
+static void under_each_scheduler(weir_task_fn *body)
+{
     const enum weir_scheduler schedulers[] = { WEIR_SCHEDULER_LOOP, WEIR_SCHEDULER_TASKS,
                                                WEIR_SCHEDULER_THREADS };
     for (size_t i = 0; i < sizeof(schedulers) / sizeof(schedulers[0]); i++) {
         const struct weir_opts opts = { .scheduler = schedulers[i], .workers = 2 };
-        run_body_with(&opts, hand_over, NULL);
+        run_body_with(&opts, body, NULL);
     }
+}
+
+static void it_is_handed_over_first_come_first_served(void **state)
+{
+    (void)state;
+    under_each_scheduler(hand_over);
+}
+
+static void who_holds_it_nearly_always_does_not_keep_it_from_others(void **state)
+{
+    (void)state;
+    under_each_scheduler(overtake);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_handed_over_first_come_first_served),
+        cmocka_unit_test(who_holds_it_nearly_always_does_not_keep_it_from_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
