@@ -55,6 +55,16 @@ def comparison(name, unit, weir, peer_name, peer, **more):
             "spread": significant(spread(ratios)), **more}
 
 
+def claim(name, unit, weir, peer_name, peer, aim, met, **more):
+    """A row that no ratio says: what weir has, from the figures of each round, what stands beside
+    it if anything does, what is aimed at in words, and whether it was met; None where nothing is
+    aimed at."""
+    beside = {"peer": significant(statistics.median(peer))} if peer else {}
+    return {"name": name, "unit": unit, "weir": significant(statistics.median(weir)), **beside,
+            "peer_name": peer_name, "rounds": len(weir), "spread": significant(spread(weir)),
+            "aim": aim, "met": met, **more}
+
+
 def significant(value):
     return float(f"{value:.4g}")
 
@@ -110,16 +120,13 @@ class Progress:
         """So much of the plan is behind us."""
         self.done += seconds
 
-    def verdict(self, ratio, aim):
-        """What the table says of a ratio that has an aim; nothing without one.  Padded, for colours
-        would count as width."""
-        if aim is None:
-            return f"{'':12}"
-        met = ratio <= aim
-        text = f"{aim:.2f} {'met' if met else 'missed':7}"
+    def verdict(self, met, text="", columns=0):
+        """"text met" or "text missed", filled up to so many columns; coloured where a person
+        watches."""
+        words = f"{text} {'met' if met else 'missed'}".strip().ljust(columns)
         if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
-            return f"\033[{32 if met else 31}m{text}\033[0m"
-        return text
+            return f"\033[{32 if met else 31}m{words}\033[0m"
+        return words
 
     def note(self, what=""):
         """A line that stays."""

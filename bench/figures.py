@@ -33,6 +33,16 @@ PARTS = (
      both on one core; the rows of `tasks-2` on two workers and with `GOMAXPROCS=2`.
      `bench/core_ops.c` says what each does. The aim is what the ratio should be at most; one
      in bold is missed."""),
+    ("parked/", "parked", "Memory of a parked task",
+     """Resident memory and page tables of a task that waits on a channel, with a stack of 64 KiB,
+     beside a goroutine. `old`: without the kernel's newer features only some of the stacks have
+     guards, made by mprotect."""),
+    ("tree/", "tree", "Speed-up of tasks that compute",
+     """How much faster two workers compute a tree of tasks than one, beside plain threads on two
+     cores and on one, which have the most that the machine gives."""),
+    ("hogs/", "hogs", "Timers beside hogs",
+     """How late the timers of a task are, at the 99th percentile, while so many others compute on
+     two workers and never wait, beside those of a plain thread of the same process."""),
 )
 
 
@@ -79,12 +89,43 @@ def table(rows):
     return lines
 
 
+def claims(rows):
+    """A line for each row that no ratio says."""
+    lines = [f"| row | weir under | {rows[0]['unit']} | {rows[0]['peer_name']} | aim | |",
+             "|---|---|---:|---:|---|---|"]
+    for row in rows:
+        _, what, model = row["name"].split("/")
+        beside = f"{row['peer']:,.10g}" if "peer" in row else "–"
+        met = {True: "met", False: "**missed**", None: ""}[row["met"]]
+        lines.append(f"| {what} | `{model}` | {row['weir']:,.10g} | {beside} "
+                     f"| {row['aim'] or '–'} | {met} |")
+    return lines
+
+
+def derived(rows):
+    """What others would need, in words."""
+    told = [f"{row['name'].split('/')[1]}: " + ", ".join(
+        f"{library} {row['derived'][library]:.0f} ns" for library in row["derived"])
+        + f", weir {row['weir']:.0f} ns" for row in rows
+        if "derived" in row and row["name"].endswith("/tasks")]
+    if not told:
+        return []
+    return [paragraph(f"""Derived, not measured: two C libraries whose tasks share one thread, and
+        are not safe across threads, as they stood to Go 1.19 on another machine, times Go's figure
+        here. On one worker: {'; '.join(told)}."""), ""]
+
+
 def aim_of(name, rows):
     """The aim of a row, in bold where it is missed."""
     row = next(row for row in rows if row["name"] == name)
     if "aim" not in row:
         return "–"
     return f"{row['aim']:.2f}" if row["ratio"] <= row["aim"] else f"**{row['aim']:.2f}**"
+
+
+def rounds(rows):
+    count = rows[0]["rounds"]
+    return f"{count} round{'s' if count > 1 else ''}"
 
 
 def versions(rows):
@@ -97,9 +138,9 @@ def measured_part(rows, prefix, program, heading, words):
     mine = rows_of(rows, prefix)
     if not mine:
         return []
-    return [f"## {heading}", "", paragraph(words), "", *table(mine), "",
-            f"`bench/run build/release {program}`, {mine[0]['rounds']} rounds"
-            f"{versions(mine)}.", ""]
+    lines = table(mine) if "ratio" in mine[0] else claims(mine)
+    return [f"## {heading}", "", paragraph(words), "", *lines, "", *derived(mine),
+            f"`bench/run build/release {program}`, {rounds(mine)}{versions(mine)}.", ""]
 
 
 def counted_part(baseline):

@@ -73,6 +73,16 @@ def cpu_ns(pid):
     return total
 
 
+def words_of(command, core=None, seconds=120):
+    """What a program that ends by itself prints, as words; on one core or on all."""
+    done = subprocess.run([*as_child(core), *map(str, command)], capture_output=True, text=True,
+                          timeout=seconds, env=environment(), check=False)
+    if done.returncode != 0:
+        called = " ".join([pathlib.Path(command[0]).name, *map(str, command[1:])])
+        raise RuntimeError(f"{called} ended with {done.returncode}: {done.stderr.strip()[-300:]}")
+    return done.stdout.split()
+
+
 class Server:
     """One server process tree on a port of its own."""
 
