@@ -9,6 +9,14 @@
  * weir_pollfd(), then weir_turn()).  A `tasks` or `threads` runtime runs beside its opener, and any
  * OS thread may call any weir function; it then blocks that thread.
  *
+ * Under `tasks` one that computes or blocks for 10 ms without a weir call (half of that while
+ * timers are due on its worker) loses its worker to a spare thread and goes on beside it: a hog.
+ * While there are more hogs than twice the workers, tasks that have not started stand back, in
+ * their order, and those that have started go on.  So hogs from the start cost one or two threads
+ * more than that; of tasks that become hogs late in their lives, threads_max bounds the threads:
+ * beyond it a hog keeps its worker until its next weir call.  Nothing is refused, and when the hogs
+ * end all goes on as before.  Under `loop` one hog stops all.
+ *
  * The library never forks, exits, prints, reads the environment or changes a signal disposition
  * by itself.  In a forked child without exec whatever needs the runtime refuses with WEIR_EFORKED;
  * what needs none (clocks, channels and locks between threads) goes on to work. */
@@ -32,7 +40,7 @@ struct weir_opts {
     enum weir_scheduler scheduler;
     int workers;         /* workers under `tasks`; 0: the usable cores */
     int threads_max;     /* OS threads that run one task each; a hogged worker is relieved while
-                            all threads are fewer than workers and these;
+                            all threads are fewer than workers and these together;
                             0: 10,000 under `threads`, else 512 */
     int tasks_max;       /* live tasks; 0: 4,000,000 */
     size_t stack_bytes;  /* of a plain task; 0: 64 KiB */

@@ -2,11 +2,13 @@
 /* The monitor: one thread that watches all workers and never runs user code.
  *
  * Every TICK_NS while something runs it looks at each worker.  One that has run the same task for
- * HOG_NS in user state is taken by its ownership word (worker.h) and given to a spare thread; the
- * hog goes on under the kernel's scheduling.  Under `loop` there is deliberately no second thread
- * for handlers: the block is reported with task, spawn site and duration.  It also wakes an idle
- * worker when nobody has looked at the poller for a while, hands on the log, gives back pages of
- * stacks that are not needed, and lends its own event loop to the admin endpoint.
+ * HOG_NS in user state, or for half of that while timers of its wheel are due, is taken by its
+ * ownership word (worker.h) and given to a spare thread; the hog goes on under the kernel's
+ * scheduling.  Under `loop` there is deliberately no second thread for handlers: the block is
+ * reported with task, spawn site and duration.  It also has workers look at poller and timers again
+ * whose slices may have become long, wakes an idle one when nobody has looked there for a while,
+ * hands on the log, gives back pages of stacks that are not needed, and lends its own event loop to
+ * the admin endpoint.
  *
  * Sleep: when all workers have been idle for QUIET_TICKS it blocks in its loop.
  *   monitor: a: asleep = 1 (seq_cst); b: looks whether all workers are idle.
@@ -25,6 +27,7 @@
 
 static const int64_t TICK_NS = 5 * WEIR_NS_PER_MS;
 static const int64_t HOG_NS = 10 * WEIR_NS_PER_MS;
+static const int64_t HOG_WHILE_TIMERS_WAIT_NS = 5 * WEIR_NS_PER_MS;
 static const int64_t BLOCKED_COUNTED_NS = 20 * WEIR_NS_PER_MS; /* less is the kernel's noise */
 static const int64_t BLOCKED_LOOP_NS = 100 * WEIR_NS_PER_MS;
 static const int64_t POLL_LATE_NS = 4 * WEIR_NS_PER_MS;
@@ -112,6 +115,7 @@ static void look_at(struct wi_worker *worker, struct sighting *seen, weir_time n
     /* What a slice made ready was not announced, since the slice might have ended at once. */
     if (wi_worker_has_work(worker))
         wi_worker_wake_one();
+    wi_worker_look_soon(worker);
     if (runs != seen->runs || !in_task) {
         *seen = (struct sighting){ .runs = runs, .owner = owner, .since = now };
         wi_store_relaxed(&wi_rt.blocked_now_ns, 0);
@@ -123,7 +127,8 @@ static void look_at(struct wi_worker *worker, struct sighting *seen, weir_time n
         report_blocked_loop(worker, seen, now);
         return;
     }
-    if (now - seen->since >= HOG_NS)
+    const bool timers_wait = wi_wheel_next(&worker->wheel) < now;
+    if (now - seen->since >= (timers_wait ? HOG_WHILE_TIMERS_WAIT_NS : HOG_NS))
         relieve(worker, seen);
 }
 

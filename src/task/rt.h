@@ -44,7 +44,9 @@ struct wi_runtime {
     struct wi_lock inject_lock;
     struct weir_task *inject_first;
     struct weir_task *inject_last;
-    wi_atomic_i64 inject_count; /* written under the lock */
+    wi_atomic_i64 inject_count;   /* written under the lock */
+    struct weir_task *held_first; /* not started, while there are too many hogs */
+    struct weir_task *held_last;
     /* guarded by idle_lock */
     struct wi_lock idle_lock;
     struct wi_worker *idle[WI_WORKERS_MAX];

@@ -58,10 +58,107 @@ void wi_worker_init(struct wi_worker *worker, int index)
     worker->index = index;
     worker->lifo_left = LIFO_MAX;
     worker->poll_interval = 1;
-    worker->poll_countdown = 1;
+    wi_store_relaxed(&worker->poll_countdown, 1);
     worker->random = (uint64_t)index * 0x9e3779b97f4a7c15u + 1;
     wi_runq_init(&worker->queue);
     wi_wheel_init(&worker->wheel, wi_clock_now());
+}
+
+/* -- the global queue ------------------------------------------------------------------------- */
+
+static void inject_push_list(struct weir_task *first, struct weir_task *last, int64_t count)
+{
+    last->next = NULL;
+    wi_lock(&wi_rt.inject_lock);
+    if (wi_rt.inject_last == NULL)
+        wi_rt.inject_first = first;
+    else
+        wi_rt.inject_last->next = first;
+    wi_rt.inject_last = last;
+    wi_store_seq_cst(&wi_rt.inject_count, wi_load_relaxed(&wi_rt.inject_count) + count); /* c */
+    wi_unlock(&wi_rt.inject_lock);
+}
+
+/* Takes one task from the global queue, and moves a fair share of the rest to the worker's own.
+ * Where slices are long it takes one alone: those behind it are as long, and what is woken
+ * meanwhile would wait for all of them in the worker's queue. */
+static struct weir_task *inject_pop(struct wi_worker *worker)
+{
+    if (wi_load_relaxed(&wi_rt.inject_count) == 0)
+        return NULL;
+    wi_lock(&wi_rt.inject_lock);
+    int64_t count = wi_load_relaxed(&wi_rt.inject_count);
+    int64_t share = worker->slice_mean_ns > LONG_SLICE_NS ? 1 : count / wi_rt.worker_count + 1;
+    if (share > INJECT_BATCH_MAX)
+        share = INJECT_BATCH_MAX;
+    if (share > count)
+        share = count;
+    struct weir_task *task = wi_rt.inject_first;
+    int64_t taken = 0;
+    for (; taken < share; taken++) {
+        struct weir_task *item = wi_rt.inject_first;
+        struct weir_task *rest = item->next; /* once pushed, a thief may run and requeue it */
+        if (taken > 0 && !wi_runq_push(&worker->queue, item))
+            break;
+        wi_rt.inject_first = rest;
+    }
+    if (wi_rt.inject_first == NULL)
+        wi_rt.inject_last = NULL;
+    wi_store_seq_cst(&wi_rt.inject_count, count - taken);
+    wi_unlock(&wi_rt.inject_lock);
+    return task;
+}
+
+/* -- too many hogs ---------------------------------------------------------------------------- */
+
+static uint32_t hogs_max(void)
+{
+    return 2 * (uint32_t)wi_rt.worker_count;
+}
+
+static bool too_many_hogs(void)
+{
+    return wi_load_relaxed(&wi_rt.hogs) > hogs_max();
+}
+
+/* Lets the tasks go that stood back; they may have to stand back again. */
+static void release_held_back(void)
+{
+    wi_lock(&wi_rt.inject_lock);
+    struct weir_task *first = wi_rt.held_first;
+    struct weir_task *last = wi_rt.held_last;
+    wi_rt.held_first = NULL;
+    wi_rt.held_last = NULL;
+    wi_unlock(&wi_rt.inject_lock);
+    if (first == NULL)
+        return;
+    int64_t count = 1;
+    for (struct weir_task *task = first; task != last; task = task->next)
+        count++;
+    inject_push_list(first, last, count);
+    wi_worker_wake_one();
+}
+
+/* A task that has not started stands back until hogs end.  If they have ended meanwhile, either
+ * one_hog_less() finds the task on the list, or we find too few hogs: the lock orders the two. */
+static void hold_back(struct weir_task *task)
+{
+    task->next = NULL;
+    wi_lock(&wi_rt.inject_lock);
+    if (wi_rt.held_last == NULL)
+        wi_rt.held_first = task;
+    else
+        wi_rt.held_last->next = task;
+    wi_rt.held_last = task;
+    wi_unlock(&wi_rt.inject_lock);
+    if (!too_many_hogs())
+        release_held_back();
+}
+
+static void one_hog_less(void)
+{
+    if (wi_sub_acq_rel(&wi_rt.hogs, 1) == hogs_max() + 1)
+        release_held_back();
 }
 
 /* -- ownership -------------------------------------------------------------------------------- */
@@ -100,11 +197,11 @@ struct wi_thread *wi_worker_take(struct wi_worker *worker, uint64_t seen_owner)
     struct wi_thread *thread = (struct wi_thread *)(uintptr_t)seen_owner;
     /* Before the CAS: once it has succeeded the thread may come back at any moment. */
     uint64_t expected = seen_owner;
-    (void)wi_add_relaxed(&wi_rt.hogs, 1);
+    (void)wi_add_acq_rel(&wi_rt.hogs, 1);
     wi_store_relaxed(&thread->hog, 1);
     if (!wi_cas_acq_rel(&worker->owner, &expected, RUNTIME_STATE)) { /* c */
         wi_store_relaxed(&thread->hog, 0);
-        (void)wi_sub_relaxed(&wi_rt.hogs, 1);
+        one_hog_less();
         return NULL;
     }
     return thread;
@@ -126,48 +223,7 @@ bool wi_worker_give(struct wi_worker *worker)
     return true;
 }
 
-/* -- queues ----------------------------------------------------------------------------------- */
-
-static void inject_push_list(struct weir_task *first, struct weir_task *last, int64_t count)
-{
-    last->next = NULL;
-    wi_lock(&wi_rt.inject_lock);
-    if (wi_rt.inject_last == NULL)
-        wi_rt.inject_first = first;
-    else
-        wi_rt.inject_last->next = first;
-    wi_rt.inject_last = last;
-    wi_store_seq_cst(&wi_rt.inject_count, wi_load_relaxed(&wi_rt.inject_count) + count); /* c */
-    wi_unlock(&wi_rt.inject_lock);
-}
-
-/* Takes one task from the global queue, and moves a fair share of the rest to the worker's own. */
-static struct weir_task *inject_pop(struct wi_worker *worker)
-{
-    if (wi_load_relaxed(&wi_rt.inject_count) == 0)
-        return NULL;
-    wi_lock(&wi_rt.inject_lock);
-    int64_t count = wi_load_relaxed(&wi_rt.inject_count);
-    int64_t share = count / wi_rt.worker_count + 1;
-    if (share > INJECT_BATCH_MAX)
-        share = INJECT_BATCH_MAX;
-    if (share > count)
-        share = count;
-    struct weir_task *task = wi_rt.inject_first;
-    int64_t taken = 0;
-    for (; taken < share; taken++) {
-        struct weir_task *item = wi_rt.inject_first;
-        struct weir_task *rest = item->next; /* once pushed, a thief may run and requeue it */
-        if (taken > 0 && !wi_runq_push(&worker->queue, item))
-            break;
-        wi_rt.inject_first = rest;
-    }
-    if (wi_rt.inject_first == NULL)
-        wi_rt.inject_last = NULL;
-    wi_store_seq_cst(&wi_rt.inject_count, count - taken);
-    wi_unlock(&wi_rt.inject_lock);
-    return task;
-}
+/* -- the worker's own queue -------------------------------------------------------------------- */
 
 static void queue_push(struct wi_worker *worker, struct weir_task *task)
 {
@@ -218,6 +274,11 @@ bool wi_worker_has_work(struct wi_worker *worker)
     return wi_load_seq_cst(&worker->next) != NULL || wi_runq_count(&worker->queue) > 0;
 }
 
+void wi_worker_look_soon(struct wi_worker *worker)
+{
+    wi_store_relaxed(&worker->poll_countdown, 1);
+}
+
 static bool somebody_has_work(void)
 {
     if (wi_load_seq_cst(&wi_rt.inject_count) > 0)
@@ -227,11 +288,6 @@ static bool somebody_has_work(void)
             return true;
     }
     return false;
-}
-
-static bool too_many_hogs(void)
-{
-    return wi_load_relaxed(&wi_rt.hogs) > 2u * (uint32_t)wi_rt.worker_count;
 }
 
 /* -- sleep and wake --------------------------------------------------------------------------- */
@@ -370,16 +426,20 @@ static int poll_now(struct wi_thread *thread, struct wi_worker *worker)
 {
     weir_time now = wi_clock_now();
     int64_t elapsed = now - worker->polled;
-    int runs = worker->poll_interval - worker->poll_countdown;
+    const int64_t runs = (int64_t)(wi_load_relaxed(&worker->runs) - worker->polled_runs);
     if (runs > 0) {
-        worker->slice_mean_ns = elapsed / runs;
+        /* Up at once, down by halves: among hogs a short run or two says little of the next. */
+        const int64_t mean = elapsed / runs;
+        const int64_t faded = (worker->slice_mean_ns + mean) / 2;
+        worker->slice_mean_ns = mean > faded ? mean : faded;
         int64_t interval = POLL_NS / (worker->slice_mean_ns + 1);
         worker->poll_interval = interval < 1 ? 1 : (int)interval;
         if (interval > POLL_INTERVAL_MAX)
             worker->poll_interval = POLL_INTERVAL_MAX;
     }
-    worker->poll_countdown = worker->poll_interval;
+    wi_store_relaxed(&worker->poll_countdown, worker->poll_interval);
     worker->polled = now;
+    worker->polled_runs = wi_load_relaxed(&worker->runs);
     int handled = handle_timers(thread, worker, now);
     if (!driver_try())
         return handled;
@@ -407,17 +467,18 @@ static int sleep_idle(struct wi_thread *thread, struct wi_worker *worker, weir_t
         idle_leave(worker);
     }
     worker->polled = wi_clock_now();
+    worker->polled_runs = wi_load_relaxed(&worker->runs);
     wi_store_relaxed(&wi_rt.polled, worker->polled);
-    worker->poll_countdown = worker->poll_interval;
+    wi_store_relaxed(&worker->poll_countdown, worker->poll_interval);
     return handled + handle_timers(thread, worker, worker->polled);
 }
 
 /* -- the search ------------------------------------------------------------------------------- */
 
-/* Tasks that were held back go to the global queue once they may start, or may try again. */
+/* Tasks for which there was no stack go to the global queue once they may try again. */
 static void release_held(struct wi_worker *worker)
 {
-    if (worker->held == NULL || too_many_hogs() || wi_clock_now() < worker->held_until)
+    if (worker->held == NULL || wi_clock_now() < worker->held_until)
         return;
     /* The list is a stack: turned round, those that came first go first. */
     struct weir_task *oldest = NULL;
@@ -437,7 +498,9 @@ static void release_held(struct wi_worker *worker)
 static struct weir_task *find_own(struct wi_thread *thread, struct wi_worker *worker)
 {
     worker->tick++;
-    if (--worker->poll_countdown <= 0) {
+    const int countdown = wi_load_relaxed(&worker->poll_countdown) - 1;
+    wi_store_relaxed(&worker->poll_countdown, countdown);
+    if (countdown <= 0) {
         release_held(worker);
         (void)poll_now(thread, worker);
     }
@@ -577,24 +640,25 @@ static void finish_switch(struct weir_task *task, enum wi_action action)
     wi_bug_unless_cmp(action, !=, WI_ACTION_NONE);
 }
 
-/* Whether a task that has not run yet may do so now; then it has a stack. */
+/* Whether a task that has not run yet may do so now; then it has a stack.  Else it is held. */
 static bool may_start(struct wi_worker *worker, struct weir_task *task)
 {
-    if (too_many_hogs())
+    if (too_many_hogs()) {
+        hold_back(task);
         return false;
+    }
     if (attach_stack(worker, task))
         return true;
     worker->held_until = wi_clock_now() + STACK_RETRY_NS;
+    task->next = worker->held;
+    worker->held = task;
     return false;
 }
 
 static void run_task(struct wi_thread *thread, struct wi_worker *worker, struct weir_task *task)
 {
-    if (task->stack == NULL && !may_start(worker, task)) {
-        task->next = worker->held;
-        worker->held = task;
+    if (task->stack == NULL && !may_start(worker, task))
         return;
-    }
     task->flags |= WI_TASK_STARTED;
     thread->task = task;
     thread->action = WI_ACTION_NONE;
@@ -637,10 +701,7 @@ static void end_hog(struct wi_thread *thread)
 {
     if (wi_swap_acq_rel(&thread->hog, 0) == 0)
         return;
-    bool were_too_many = too_many_hogs();
-    (void)wi_sub_relaxed(&wi_rt.hogs, 1);
-    if (were_too_many && !too_many_hogs())
-        wi_worker_wake_one();
+    one_hog_less();
 }
 
 /* Waits among the spares until a worker is given.  False when the runtime stops. */

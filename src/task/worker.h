@@ -65,13 +65,13 @@ struct wi_worker {
     /* guarded by the ownership word */
     int index;
     uint32_t tick;
-    int lifo_left;      /* how often the slot `next` may still be taken in a row */
-    int poll_countdown; /* task runs until the poller is looked at */
+    int lifo_left; /* how often the slot `next` may still be taken in a row */
     int poll_interval;
-    weir_time polled;       /* when it was looked at last */
+    weir_time polled;       /* when the poller was looked at last */
+    uint64_t polled_runs;   /* `runs` then */
     int64_t slice_mean_ns;  /* of a task run, as of then */
-    struct weir_task *held; /* not started: too many hogs, or no stack to be had */
-    weir_time held_until;   /* when to try again for a stack */
+    struct weir_task *held; /* not started: no stack to be had */
+    weir_time held_until;   /* when to try again for one */
     struct wi_stack_cache stacks;
     struct weir_task *free_tasks;
     int free_task_count;
@@ -82,8 +82,11 @@ struct wi_worker {
     /* atomic */
     wi_atomic_u32 park_word; /* futex: 1 wakes an idle worker */
     wi_atomic_u32 driving;   /* 1: idle in the poller */
-    wi_atomic_u64 runs;      /* task runs begun: an unchanged one is a hog's */
-    wi_atomic_ptr run_name;  /* of the task that runs, NULL between tasks */
+    /* Task runs until poller and timers are looked at.  The owner counts down, and the monitor's
+     * wi_worker_look_soon() cuts it short; when both write at once, one of the two is lost. */
+    wi_atomic_int poll_countdown;
+    wi_atomic_u64 runs;     /* task runs begun: an unchanged one is a hog's */
+    wi_atomic_ptr run_name; /* of the task that runs, NULL between tasks */
     wi_atomic_ptr run_site;
     wi_atomic_ptr next;    /* slot for a task that was just woken; thieves may take it */
     struct wi_runq queue;  /* own protocol */
@@ -122,6 +125,10 @@ int wi_worker_turn(struct wi_thread *thread, weir_time deadline);
 
 /* When the next turn is due though the poller is silent.  The opener, between turns. */
 weir_time wi_worker_turn_deadline(struct wi_worker *worker);
+
+/* Monitor: the worker looks at poller and timers before its next task, whatever it had planned:
+ * slices may have become long since it found its interval right. */
+void wi_worker_look_soon(struct wi_worker *worker);
 
 /* Whether a task waits on the worker; a hint. */
 bool wi_worker_has_work(struct wi_worker *worker);
