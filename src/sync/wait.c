@@ -177,5 +177,5 @@ bool wi_entry_canceled(weir_time deadline)
         if (parker->ops->yield != NULL)
             parker->ops->yield(parker);
     }
-    return wi_load_relaxed(&parker->cancel) != 0 && !wi_shielded(parker);
+    return wi_parker_canceled(parker);
 }
