@@ -14,11 +14,16 @@
  *         rc = weir_scope_close(scope, WEIR_NO_DEADLINE);
  *     }
  *
- * The first child that returns a negative code cancels its siblings, and the scope keeps that
- * code. */
+ * The first child that returns an error cancels its siblings and the body, which is the code of the
+ * opener between open and close: its waits return WEIR_ECANCELED, and weir_cancel_cause() says the
+ * error.  The scope keeps that error with who has failed.  When it is closed the body's
+ * cancellation is over, while one that came from outside of the scope goes on.
+ *
+ * WEIR_ECANCELED of a child is no error: so returns who was canceled, by his scope or alone. */
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "weir/err.h"
 #include "weir/task.h"
@@ -27,28 +32,51 @@
 /* All-zero is the sensible default. */
 struct weir_scope_opts {
     size_t size;        /* sizeof(struct weir_scope_opts); 0 counts as that */
-    bool keep_going;    /* an error of one child does not cancel the others */
+    bool keep_going;    /* an error of one child cancels nobody */
     weir_time deadline; /* ambient deadline of the children; 0: the opener's */
+    /* Children at a time; 0: any number.  While they are there weir_go() waits, and weir_try_go()
+     * does not.  A child that spawns into its own full scope waits for a sibling's end: if all do,
+     * they wait for each other until somebody cancels them, so children should try. */
+    int64_t limit;
+};
+
+/* Which child failed first, and how. */
+struct weir_scope_error {
+    size_t size;      /* in: sizeof(struct weir_scope_error); 0 counts as that */
+    int code;         /* what it returned; 0: no child failed */
+    uint64_t task_id; /* weir_task_id() of it */
+    const char *name; /* static text, "" without one */
+    const char *site; /* static text: where it was spawned */
+    int64_t failed;   /* how many failed in all, also after the scope was canceled */
 };
 
 /* Opens a scope, innermost for the calling task until it is closed.  Scopes close in the reverse
  * order of their opening.
  *   opts  borrowed for the call; NULL: defaults
- * 0; WEIR_ENOMEM, WEIR_ENOTOPEN, WEIR_EFORKED.  Callers: task, thread; never waits. */
+ * 0; WEIR_EINVAL a negative limit; WEIR_ENOMEM, WEIR_ENOTOPEN, WEIR_EFORKED.
+ * Callers: task, thread; never waits. */
 WEIR_API WEIR_CHECK int weir_scope_open(weir_scope **out, const struct weir_scope_opts *opts);
 
-/* Cancels every child with the cause (a negative code) and lets no more start.
- * Callers: any thread, while the scope is open; never waits. */
+/* Cancels every child, and the body, with the cause (a negative code), and lets no more start.
+ * The first cause stays.  Callers: any thread, while the scope is open; never waits. */
 WEIR_API void weir_scope_cancel(weir_scope *scope, int cause);
 
 /* Waits until every child has ended; at the deadline, or when the closer is canceled, cancels
  * those that run and waits on.  The scope is gone afterwards, whatever the result.
  *
- *   0                every child returned 0 or more
+ *   0                no child has failed, and nobody was canceled
+ *   an error         of the child that failed first, if that was before any cancellation
  *   WEIR_ETIMEDOUT   the deadline came first; the children were canceled
- *   another code     the first error of a child, or the cause of the cancellation
+ *   another code     the cause of the scope's cancellation, or of the closer's from outside: that
+ *                    is told also where it came only when all children had ended
  *
  * Callers: the task or thread that opened it; parks or blocks. */
 WEIR_API WEIR_CHECK int weir_scope_close(weir_scope *scope, weir_time deadline);
+
+/* As weir_scope_close(), and says who has failed.
+ *   error  written in every case; may be NULL
+ * Callers: as weir_scope_close(). */
+WEIR_API WEIR_CHECK int weir_scope_close_error(weir_scope *scope, struct weir_scope_error *error,
+                                               weir_time deadline);
 
 #endif

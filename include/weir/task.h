@@ -9,7 +9,16 @@
  * A task belongs to a scope (scope.h); without one named, to the innermost scope that its spawner
  * has open, else to the spawner's own.  Cancellation is sticky and cooperative: once canceled,
  * every later waiting call returns WEIR_ECANCELED (locks and joins excepted), until the task ends
- * or shields a piece of clean-up. */
+ * or shields a piece of clean-up.  What only cancels a scope that the task has open (scope.h), or a
+ * timeout (timeout.h), is over when that ends.
+ *
+ * A task takes over from its spawner the ambient deadline, if that is earlier than its own, and the
+ * cancellation: the child of a canceled task is canceled from its first instant.  A detached one
+ * takes over neither and belongs, unless a scope is named, to the runtime: to be canceled when that
+ * closes.
+ *
+ * A task ends by returning from its function, and in no other way: C cannot unwind the frames of a
+ * task that would end in the depth of a call, so there is no call that does. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,29 +42,34 @@ struct weir_task_opts {
     bool pinned;        /* stays on one OS thread, for libraries with thread-local state */
     bool blocking;      /* runs on an OS thread, for code that blocks; stack of 512 KiB */
     weir_time deadline; /* ambient deadline; 0: the spawner's */
+    bool dont_wait;     /* WEIR_EAGAIN where the scope is full: see weir_scope_opts.limit */
+    bool detached;      /* takes over neither deadline nor cancellation from the spawner */
 };
 
 #define WEIR_STRINGIFY_2(x) #x
 #define WEIR_STRINGIFY(x) WEIR_STRINGIFY_2(x)
 #define WEIR_SITE __FILE__ ":" WEIR_STRINGIFY(__LINE__)
 
-/* Starts fn(arg) as a task that nobody joins; its scope does.
+/* Starts fn(arg) as a task that nobody joins; its scope does.  It waits only where the scope has a
+ * limit and is full: until a child ends, or the caller is canceled.
  *
  *   opts  borrowed for the call; NULL: defaults
  *
  *   0                it will run
- *   WEIR_ECANCELED   the scope is canceled or closing; it will not run
+ *   WEIR_ECANCELED   the scope is canceled or closing, or the caller was canceled while it waited
+ *                    for a slot; it will not run
  *   WEIR_EOVERFLOW   tasks_max or threads_max is reached; it will not run
  *   WEIR_EINVAL      stack_bytes is too large
- *   WEIR_ENOMEM, WEIR_EAGAIN  no memory, or no thread, for it
+ *   WEIR_ENOMEM      no memory for it
+ *   WEIR_EAGAIN      no thread for it; or the scope is full, and dont_wait was asked for
  *   WEIR_ENOTOPEN, WEIR_EFORKED
  *
- * Callers: task, thread, loop; never waits. */
+ * Callers: task, thread, loop; parks or blocks in a scope that is full, else never waits. */
 WEIR_API WEIR_CHECK int weir_go_with(weir_task_fn *fn, void *arg,
                                      const struct weir_task_opts *opts);
 
 /* As weir_go_with(); *out stands for the task until weir_task_join() or weir_task_release() has
- * returned.  Callers: task, thread, loop; never waits. */
+ * returned.  Callers: as weir_go_with(). */
 WEIR_API WEIR_CHECK int weir_task_start_with(weir_task **out, weir_task_fn *fn, void *arg,
                                              const struct weir_task_opts *opts);
 
@@ -67,6 +81,8 @@ WEIR_API WEIR_CHECK int weir_task_start_with(weir_task **out, weir_task_fn *fn, 
     weir_go_with((fn), (arg),                                                                      \
                  &(struct weir_task_opts){                                                         \
                      .size = sizeof(struct weir_task_opts), .site = WEIR_SITE, __VA_ARGS__ })
+/* weir_try_go(fn, arg, ...): as weir_go(), but WEIR_EAGAIN where the scope is full. */
+#define weir_try_go(fn, ...) weir_go(fn, __VA_ARGS__, .dont_wait = true)
 #define weir_task_start(out, fn, arg, ...)                                                         \
     weir_task_start_with((out), (fn), (arg),                                                       \
                          &(struct weir_task_opts){ .size = sizeof(struct weir_task_opts),          \
@@ -97,8 +113,10 @@ WEIR_API void weir_task_release(weir_task *task);
  * `cause` (a negative code).  The first cause stays.  Callers: any thread; never waits. */
 WEIR_API void weir_task_cancel(weir_task *task, int cause);
 
-/* The calling task's cancellation: 0, or the cause.  A passed ambient deadline counts: then it is
- * WEIR_ETIMEDOUT.  Callers: any; 0 outside tasks. */
+/* Why the caller shall end what it does: 0, or the cause (a negative code).  Of several that which
+ * lies farthest out: the task's own cancellation; that of a scope or timeout that it has open.  A
+ * passed ambient deadline counts: then it is WEIR_ETIMEDOUT.
+ * Callers: any; outside tasks only scopes and timeouts cancel.  Never waits. */
 WEIR_API int weir_cancel_cause(void);
 
 /* Lets other ready tasks run first.  0 or WEIR_ECANCELED.
@@ -109,16 +127,20 @@ WEIR_API int weir_yield(void);
  * Callers: task (parks), thread (blocks). */
 WEIR_API int weir_sleep(weir_time until);
 
-/* The calling task's ambient deadline; WEIR_NO_DEADLINE without one.  Callers: any; never waits. */
+/* The calling task's ambient deadline, as far as no shield holds it back; WEIR_NO_DEADLINE without
+ * one.  Callers: any; never waits. */
 WEIR_API weir_time weir_deadline(void);
 
-/* Brings the calling task's ambient deadline forward; one that lies later than the present one
- * changes nothing.  The deadline in force afterwards.  Callers: task; never waits. */
+/* Brings the calling task's ambient deadline forward, in a timeout that of the timeout; one that
+ * lies later than the present one changes nothing.  The deadline in force afterwards.
+ * Callers: task; never waits. */
 WEIR_API weir_time weir_deadline_cap(weir_time deadline);
 
 /* Runs fn(arg) while cancellation and the ambient deadline are held back, at most until `bound`:
- * for clean-up that has to wait.  An outer shield's bound holds if it comes earlier.
- * The result of fn.  Callers: task; elsewhere it only calls fn. */
+ * for clean-up that has to wait.  Scopes and timeouts that fn itself opens cancel as ever.  What
+ * was held back is there again when fn returns: fn is protected, its caller is not.  An outer
+ * shield's bound holds if it comes earlier.
+ * The result of fn.  Callers: task, thread. */
 WEIR_API int weir_shield(weir_task_fn *fn, void *arg, weir_time bound);
 
 /* The number of the calling task, from 1; 0 outside tasks.  Callers: any; never waits. */

@@ -14,7 +14,7 @@
 #include "os/poll.h"
 #include "os/signal.h"
 #include "os/thread.h"
-#include "sync/parker.h"
+#include "sync/cancel.h"
 #include "weir/net.h"  /* weir_fd_wait(): how a task waits for a descriptor */
 #include "weir/task.h" /* weir_task_id(): whether a task calls */
 
@@ -96,9 +96,10 @@ static bool watch(const struct wi_child *child, weir_time deadline)
         return wi_poll_one(child->end_fd, WI_POLL_READ, until) > 0;
 
     struct wi_parker *self = wi_current_parker();
-    const weir_time before = wi_shield_begin(self, until);
+    struct wi_region shield;
+    wi_region_begin(&shield, self, WI_REGION_SHIELD, until);
     const int rc = weir_fd_wait(child->end_fd, WEIR_FD_READ, until);
-    wi_shield_end(self, before); /* the task's own record, wherever it runs now */
+    wi_region_end(&shield); /* of the task's own record, wherever it runs now */
     return rc > 0;
 }
 

@@ -12,7 +12,6 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
-#include "base/uncached.h"
 #include "os/futex.h"
 #include "os/thread.h"
 #include "sync/lock.h"
@@ -24,16 +23,17 @@ struct thread_record {
 };
 
 static struct wi_lock free_lock;
-static struct thread_record *free_records; /* guarded by free_lock */
+static struct thread_record *free_records;            /* guarded by free_lock */
+static struct wi_parker *(*task_parker_finder)(void); /* constant once a runtime is open */
 static _Thread_local struct thread_record *own_record __attribute__((tls_model("initial-exec")));
-static _Thread_local struct wi_parker *current __attribute__((tls_model("initial-exec")));
 
 void wi_thread_parker_park(struct wi_parker *parker, weir_time deadline)
 {
-    if (wi_parker_take_notice(parker)) /* c */
+    uint32_t word = WI_PARKER_NOTIFIED;
+    if (wi_cas_acq_rel(&parker->word, &word, WI_PARKER_EMPTY)) /* b */
         return;
-    uint32_t word = WI_PARKER_EMPTY;
-    if (wi_cas_acq_rel(&parker->word, &word, WI_PARKER_ASLEEP)) { /* d */
+    word = WI_PARKER_EMPTY;
+    if (wi_cas_acq_rel(&parker->word, &word, WI_PARKER_ASLEEP)) { /* c */
         while (wi_load_acquire(&parker->word) == WI_PARKER_ASLEEP) {
             if (wi_futex_wait(&parker->word, WI_PARKER_ASLEEP, deadline) == WEIR_ETIMEDOUT)
                 break;
@@ -72,7 +72,7 @@ static struct thread_record *take_record(void)
     return record;
 }
 
-WI_UNCACHED static struct wi_parker *thread_parker(void)
+__attribute__((noinline)) static struct wi_parker *thread_parker(void)
 {
     wi_compiler_barrier();
     if (wi_likely(own_record != NULL))
@@ -92,60 +92,20 @@ void wi_parker_init(struct wi_parker *parker, const struct wi_parker_ops *ops)
     wi_store_relaxed(&parker->cancel, 0);
     wi_store_relaxed(&parker->waitable, NULL);
     wi_store_relaxed(&parker->object, NULL);
+    parker->regions = NULL;
     parker->budget = WI_PARKER_BUDGET;
     parker->number = 0;
     parker->deadline = WEIR_NO_DEADLINE;
     parker->shield_until = 0;
 }
 
-void wi_parker_cancel(struct wi_parker *parker, int cause)
+void wi_current_set_finder(struct wi_parker *(*find_task_parker)(void))
 {
-    int none = 0;
-    if (wi_cas_acq_rel(&parker->cancel, &none, cause))
-        wi_wake(parker);
+    task_parker_finder = find_task_parker;
 }
 
-int wi_parker_cancel_cause(struct wi_parker *parker)
+struct wi_parker *wi_current_parker(void)
 {
-    if (wi_unlikely(wi_shielded(parker)))
-        return 0;
-    int cause = wi_load_acquire(&parker->cancel);
-    if (wi_unlikely(cause != 0))
-        return cause;
-    if (parker->deadline == WEIR_NO_DEADLINE || weir_now() < parker->deadline)
-        return 0;
-    int none = 0;
-    if (wi_cas_acq_rel(&parker->cancel, &none, WEIR_ETIMEDOUT))
-        return WEIR_ETIMEDOUT;
-    return none;
-}
-
-bool wi_shielded(const struct wi_parker *parker)
-{
-    return wi_unlikely(parker->shield_until != 0) && weir_now() < parker->shield_until;
-}
-
-weir_time wi_shield_begin(struct wi_parker *parker, weir_time bound)
-{
-    weir_time before = parker->shield_until;
-    parker->shield_until = before != 0 && before < bound ? before : bound;
-    return before;
-}
-
-void wi_shield_end(struct wi_parker *parker, weir_time before)
-{
-    parker->shield_until = before;
-}
-
-WI_UNCACHED struct wi_parker **wi_current_place(void)
-{
-    wi_compiler_barrier();
-    return &current;
-}
-
-WI_UNCACHED struct wi_parker *wi_current_parker(void)
-{
-    wi_compiler_barrier();
-    struct wi_parker *parker = current;
-    return wi_likely(parker != NULL) ? parker : thread_parker();
+    struct wi_parker *parker = task_parker_finder != NULL ? task_parker_finder() : NULL;
+    return parker != NULL ? parker : thread_parker();
 }

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "base/check.h"
+#include "sync/cancel.h"
 
 static void init(struct wi_wait *wait, bool single, const struct wi_waitable *waitable,
                  const void *object)
@@ -76,7 +77,7 @@ static weir_time next_look(const struct wi_parker *parker, weir_time deadline,
 {
     if (kind == WI_WAIT_UNCANCELABLE)
         return deadline;
-    weir_time ambient = wi_shielded(parker) ? parker->shield_until : parker->deadline;
+    const weir_time ambient = wi_parker_look_again(parker);
     return ambient < deadline ? ambient : deadline;
 }
 
@@ -177,5 +178,6 @@ bool wi_entry_canceled(weir_time deadline)
         if (parker->ops->yield != NULL)
             parker->ops->yield(parker);
     }
-    return wi_parker_canceled(parker);
+    return wi_unlikely(wi_load_relaxed(&parker->cancel) != 0) &&
+           wi_parker_cancel_cause(parker) != 0;
 }

@@ -115,9 +115,10 @@ void wi_waitlist_claim_all(struct wi_list *queue, struct wi_list *claimed);
 void wi_waitlist_finish(struct wi_list *claimed, int result);
 
 /* Whether the caller is canceled already, for calls that may wait: a sticky cancellation also ends
- * those that would not have had to.  Looks at no clock.  A caller that has made WI_PARKER_BUDGET of
- * them without waiting lets others run first, so that two tasks that keep each other supplied do
- * not starve the rest; hence to be called before anything is looked at or locked. */
+ * those that would not have had to.  Looks at no clock while nothing is canceled.  A caller that
+ * has made WI_PARKER_BUDGET of them without waiting lets others run first, so that two tasks that
+ * keep each other supplied do not starve the rest; hence to be called before anything is looked at
+ * or locked. */
 bool wi_entry_canceled(weir_time deadline);
 
 #endif

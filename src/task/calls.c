@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "os/thread.h"
+#include "sync/cancel.h"
 #include "sync/wait.h"
 #include "task/task.h"
 #include "task/worker.h"
@@ -11,16 +12,13 @@
 int weir_yield(void)
 {
     struct weir_task *task = wi_task_current();
-    if (task == NULL) {
-        wi_os_thread_yield();
-        return 0;
-    }
-    if ((task->flags & WI_TASK_VEHICLE) != 0)
+    if (task == NULL || (task->flags & WI_TASK_VEHICLE) != 0)
         wi_os_thread_yield();
     else
         wi_task_leave(WI_ACTION_YIELD);
-    task->parker.budget = WI_PARKER_BUDGET;
-    return wi_parker_canceled(&task->parker) ? WEIR_ECANCELED : 0;
+    if (task != NULL)
+        task->parker.budget = WI_PARKER_BUDGET;
+    return wi_entry_canceled(WEIR_NO_DEADLINE) ? WEIR_ECANCELED : 0;
 }
 
 static const struct wi_waitable sleep_waitable = { .what = "sleep" };
@@ -35,14 +33,12 @@ int weir_sleep(weir_time until)
 
 int weir_cancel_cause(void)
 {
-    struct weir_task *task = wi_task_current();
-    return task != NULL ? wi_parker_cancel_cause(&task->parker) : 0;
+    return wi_parker_cancel_cause(wi_current_parker());
 }
 
 weir_time weir_deadline(void)
 {
-    struct weir_task *task = wi_task_current();
-    return task != NULL ? task->parker.deadline : WEIR_NO_DEADLINE;
+    return wi_current_parker()->deadline;
 }
 
 weir_time weir_deadline_cap(weir_time deadline)
@@ -50,20 +46,17 @@ weir_time weir_deadline_cap(weir_time deadline)
     struct weir_task *task = wi_task_current();
     if (task == NULL)
         return WEIR_NO_DEADLINE;
-    if (deadline < task->parker.deadline)
-        task->parker.deadline = deadline;
+    wi_parker_deadline_cap(&task->parker, deadline);
     return task->parker.deadline;
 }
 
 int weir_shield(weir_task_fn *fn, void *arg, weir_time bound)
 {
     wi_bug_unless(fn != NULL);
-    struct weir_task *task = wi_task_current();
-    if (task == NULL)
-        return fn(arg);
-    weir_time before = wi_shield_begin(&task->parker, bound);
-    int rc = fn(arg);
-    wi_shield_end(&task->parker, before);
+    struct wi_region shield;
+    wi_region_begin(&shield, wi_current_parker(), WI_REGION_SHIELD, bound);
+    const int rc = fn(arg);
+    wi_region_end(&shield);
     return rc;
 }
 

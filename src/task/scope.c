@@ -3,7 +3,15 @@
  * libdill), Smith 2018 (nurseries).
  *
  * Lock order: a scope's lock, then queues of the scheduler (waking a child under it pushes the
- * child to a run queue).  No user code runs under it. */
+ * child to a run queue).  No user code runs under it.
+ *
+ * Errors.  The first child that returns an error before the scope is canceled gives the scope its
+ * result, and cancels it unless it keeps going.  WEIR_ECANCELED, and the cause of the scope's own
+ * cancellation, are no errors: so says a child that was told to end.
+ *
+ * Slots.  In a scope with a limit `count` never exceeds it.  A child that ends while somebody waits
+ * to spawn hands its slot over without counting down, so nobody who comes later overtakes, and the
+ * scope is not empty meanwhile.  When the scope is canceled all who wait are refused. */
 #include "task/scope.h"
 
 #include "base/alloc.h"
@@ -16,33 +24,114 @@
 void wi_scope_init(struct weir_scope *scope)
 {
     *scope = (struct weir_scope){ .deadline = WEIR_NO_DEADLINE };
+    wi_region_init(&scope->region);
     wi_lock_init(&scope->lock);
     wi_list_init(&scope->children);
     wi_list_init(&scope->closers);
+    wi_list_init(&scope->spawners);
 }
 
-int wi_scope_child_begin(struct weir_scope *scope, struct weir_task *task)
-{
-    wi_lock(&scope->lock);
-    if (scope->closing || scope->cause != 0) {
-        wi_unlock(&scope->lock);
-        return WEIR_ECANCELED;
-    }
-    wi_list_push_back(&scope->children, &task->sibling);
-    scope->count++;
-    wi_unlock(&scope->lock);
-    return 0;
-}
-
+/* Who waits to spawn is refused under the lock: the opener cannot free the scope before. */
 static void cancel_locked(struct weir_scope *scope, int cause)
 {
-    if (scope->cause != 0)
+    if (!wi_region_cancel(&scope->region, cause))
         return;
-    scope->cause = cause;
     for (struct wi_list *node = scope->children.next; node != &scope->children; node = node->next) {
         struct weir_task *child = wi_container_of(node, struct weir_task, sibling);
         wi_parker_cancel(&child->parker, cause);
     }
+    struct wi_waiter *spawner;
+    while ((spawner = wi_waitlist_claim_first(&scope->spawners)) != NULL)
+        wi_waiter_done(spawner, WEIR_ECANCELED);
+}
+
+/* -- children --------------------------------------------------------------------------------- */
+
+static bool takes_none_locked(const struct weir_scope *scope)
+{
+    return scope->closing || wi_region_cause(&scope->region) != 0;
+}
+
+/* Gives back what a child counts for; who hears of it is to be told after the unlock. */
+static void leave_locked(struct weir_scope *scope, struct wi_list *claimed)
+{
+    if (wi_unlikely(!wi_list_empty(&scope->spawners))) {
+        struct wi_waiter *spawner = wi_waitlist_claim_first(&scope->spawners);
+        if (spawner != NULL) {
+            wi_list_push_back(claimed, &spawner->node);
+            return;
+        }
+    }
+    if (--scope->count == 0)
+        wi_waitlist_claim_all(&scope->closers, claimed);
+}
+
+static const struct wi_waitable slot_waitable = { .what = "slot of a limited scope" };
+
+/* With the lock held, which a failure has released.  On success a slot is counted. */
+static int wait_for_slot_locked(struct weir_scope *scope)
+{
+    struct wi_wait wait;
+    struct wi_waiter waiter;
+    wi_wait_init_single(&wait, &waiter, &slot_waitable, scope, NULL);
+    wi_list_push_back(&scope->spawners, &waiter.node);
+    int rc = wi_wait_single(&waiter, &scope->lock, WEIR_NO_DEADLINE, WI_WAIT_CANCELABLE);
+    if (rc == 0)
+        rc = waiter.result;
+    if (rc < 0)
+        return rc;
+    wi_lock(&scope->lock);
+    if (!takes_none_locked(scope))
+        return 0;
+    struct wi_list claimed;
+    wi_list_init(&claimed);
+    leave_locked(scope, &claimed);
+    wi_unlock(&scope->lock);
+    wi_waitlist_finish(&claimed, 0);
+    return WEIR_ECANCELED;
+}
+
+int wi_scope_child_begin(struct weir_scope *scope, struct weir_task *task, bool may_wait)
+{
+    wi_lock(&scope->lock);
+    if (wi_unlikely(takes_none_locked(scope))) {
+        wi_unlock(&scope->lock);
+        return WEIR_ECANCELED;
+    }
+    if (wi_unlikely(scope->limit != 0 && scope->count >= scope->limit)) {
+        if (!may_wait) {
+            wi_unlock(&scope->lock);
+            return WEIR_EAGAIN;
+        }
+        const int rc = wait_for_slot_locked(scope);
+        if (rc < 0)
+            return rc;
+    } else {
+        scope->count++;
+    }
+    wi_list_push_back(&scope->children, &task->sibling);
+    wi_unlock(&scope->lock);
+    return 0;
+}
+
+static void child_failed_locked(struct weir_scope *scope, const struct weir_task *task, int result)
+{
+    const int cause = wi_region_cause(&scope->region);
+    if (result == WEIR_ECANCELED || result == cause)
+        return;
+    scope->error.failed++;
+    if (scope->error.code == 0) {
+        scope->error.code = result;
+        scope->error.task_id = task->id;
+        scope->error.name = task->name;
+        scope->error.site = task->site;
+    }
+    if (cause != 0)
+        return;
+    if (scope->first_error == 0)
+        scope->first_error = result;
+    if (!scope->keep_going)
+        cancel_locked(scope, result);
 }
 
 void wi_scope_child_ended(struct weir_scope *scope, struct weir_task *task, int result)
@@ -51,14 +140,9 @@ void wi_scope_child_ended(struct weir_scope *scope, struct weir_task *task, int 
     wi_list_init(&claimed);
     wi_lock(&scope->lock);
     wi_list_remove(&task->sibling);
-    scope->count--;
-    if (result < 0 && scope->first_error == 0 && scope->cause == 0) {
-        scope->first_error = result;
-        if (!scope->keep_going)
-            cancel_locked(scope, result);
-    }
-    if (scope->count == 0)
-        wi_waitlist_claim_all(&scope->closers, &claimed);
+    if (wi_unlikely(result < 0))
+        child_failed_locked(scope, task, result);
+    leave_locked(scope, &claimed);
     wi_unlock(&scope->lock);
     wi_waitlist_finish(&claimed, 0);
 }
@@ -79,21 +163,24 @@ int wi_scope_wait(struct weir_scope *scope, weir_time deadline, enum wi_wait_kin
     return wi_wait_single(&waiter, &scope->lock, deadline, kind);
 }
 
-/* Where the calling task or thread keeps its innermost scope. */
-static struct weir_scope **innermost_place(void)
+/* -- whose scope ------------------------------------------------------------------------------ */
+
+/* The caller's innermost scope, NULL without one. */
+static struct weir_scope *innermost(const struct wi_parker *parker)
 {
-    struct weir_task *task = wi_task_current();
-    return task != NULL ? &task->innermost : wi_thread_innermost();
+    struct wi_region *at = parker->regions;
+    while (at != NULL && at->kind != WI_REGION_SCOPE)
+        at = at->outer;
+    return at != NULL ? wi_container_of(at, struct weir_scope, region) : NULL;
 }
 
 struct weir_scope *wi_scope_ambient(void)
 {
     struct weir_task *task = wi_task_current();
-    if (task == NULL) {
-        struct weir_scope *scope = *wi_thread_innermost();
-        return scope != NULL ? scope : wi_runtime_root();
-    }
-    return task->innermost != NULL ? task->innermost : task->scope;
+    struct weir_scope *scope = innermost(task != NULL ? &task->parker : wi_current_parker());
+    if (scope != NULL)
+        return scope;
+    return task != NULL ? task->scope : wi_runtime_root();
 }
 
 /* -- the library's own scopes ----------------------------------------------------------------- */
@@ -140,17 +227,17 @@ int weir_scope_open(weir_scope **out, const struct weir_scope_opts *opts)
     rc = wi_sized_take(&wanted, sizeof(wanted), opts);
     if (rc != 0)
         return rc;
+    if (wanted.limit < 0)
+        return WEIR_EINVAL;
     struct weir_scope *scope = wi_alloc(sizeof(*scope));
     if (scope == NULL)
         return WEIR_ENOMEM;
     wi_scope_init(scope);
     scope->keep_going = wanted.keep_going;
+    scope->limit = wanted.limit;
     if (wanted.deadline != 0)
         scope->deadline = wanted.deadline;
-    struct weir_scope **place = innermost_place();
-    scope->outer = *place;
-    scope->opener = wi_current_parker();
-    *place = scope;
+    wi_region_begin(&scope->region, wi_current_parker(), WI_REGION_SCOPE, WEIR_NO_DEADLINE);
     *out = scope;
     return 0;
 }
@@ -164,29 +251,52 @@ void weir_scope_cancel(weir_scope *scope, int cause)
     wi_unlock(&scope->lock);
 }
 
-int weir_scope_close(weir_scope *scope, weir_time deadline)
+static void check_closer(const struct weir_scope *scope, const struct wi_parker *parker)
 {
     wi_bug_unless(scope != NULL);
-    if (scope->opener != (const void *)wi_current_parker())
+    if (scope->region.parker != parker)
         wi_bug_misuse("weir_scope_close", "only the task that opened it may close it", 0);
-    struct weir_scope **place = innermost_place();
-    if (*place != scope)
-        wi_bug_misuse("weir_scope_close", "scopes close in the reverse order of their opening", 0);
+    if (parker->regions != &scope->region)
+        wi_bug_misuse("weir_scope_close",
+                      "scopes and timeouts end in the reverse order of their beginning", 0);
+}
 
+/* Waits for the children, cancels them when that takes too long, and waits on: they may spawn
+ * siblings until the last has ended. */
+static void end_children(struct weir_scope *scope, weir_time deadline)
+{
     int rc = wi_scope_wait(scope, deadline, WI_WAIT_CANCELABLE);
     if (rc < 0) {
         const int cause = rc == WEIR_ETIMEDOUT ? WEIR_ETIMEDOUT : weir_cancel_cause();
         weir_scope_cancel(scope, cause != 0 ? cause : WEIR_ECANCELED);
     }
-    /* Children may spawn siblings until the last has ended. */
     while (rc != 0)
         rc = wi_scope_wait(scope, WEIR_NO_DEADLINE, WI_WAIT_UNCANCELABLE);
+}
+
+int weir_scope_close_error(weir_scope *scope, struct weir_scope_error *error, weir_time deadline)
+{
+    struct wi_parker *parker = wi_current_parker();
+    check_closer(scope, parker);
+    end_children(scope, deadline);
 
     wi_lock(&scope->lock);
     scope->closing = true;
-    int result = scope->first_error != 0 ? scope->first_error : scope->cause;
+    int result = scope->first_error;
+    if (result == 0)
+        result = wi_region_cause(&scope->region);
     wi_unlock(&scope->lock);
-    *place = scope->outer;
+    wi_region_end(&scope->region);
+    /* Who is canceled from outside hears of it, though the children were all well. */
+    if (result == 0)
+        result = wi_parker_cancel_cause(parker);
+    if (error != NULL)
+        wi_sized_give(error, &scope->error, sizeof(scope->error));
     wi_free(scope);
     return result;
+}
+
+int weir_scope_close(weir_scope *scope, weir_time deadline)
+{
+    return weir_scope_close_error(scope, NULL, deadline);
 }

@@ -4,12 +4,16 @@
 
 /* The inside of a scope.  A child's last touch of its scope is the unlock in
  * wi_scope_child_ended(); after it only the closer's waiter and parker are touched, so the closer
- * may free the scope. */
+ * may free the scope.
+ *
+ * A scope that was opened is a region of its opener's code (sync/cancel.h): once canceled, it has
+ * canceled its children and its body, the latter until it is closed. */
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/list.h"
+#include "sync/cancel.h"
 #include "sync/lock.h"
 #include "sync/wait.h"
 #include "weir/scope.h"
@@ -17,25 +21,28 @@
 struct weir_task;
 
 struct weir_scope {
+    /* owner: the opener, except `cause` in it, which the lock guards too */
+    struct wi_region region;
     /* constant after init */
     bool keep_going;
-    struct weir_scope *outer; /* the opener's innermost before this one */
-    const void *opener;       /* its parker */
+    int64_t limit; /* children at a time; 0: any number */
     weir_time deadline;
     /* guarded by lock */
     struct wi_lock lock;
-    bool closing; /* no more children may start */
-    int cause;    /* of its cancellation, 0 */
-    int first_error;
-    int64_t count;
-    struct wi_list children; /* weir_task.sibling */
-    struct wi_list closers;  /* waiters */
+    bool closing;                  /* no more children may start */
+    int first_error;               /* of a child, before the scope was canceled */
+    int64_t count;                 /* children, and slots that were handed to a spawner */
+    struct wi_list children;       /* weir_task.sibling */
+    struct wi_list closers;        /* waiters */
+    struct wi_list spawners;       /* waiters, while `limit` children are there */
+    struct weir_scope_error error; /* the first; code 0: none */
 };
 
 void wi_scope_init(struct weir_scope *scope);
 
-/* 0 or WEIR_ECANCELED.  On success the task is a child. */
-int wi_scope_child_begin(struct weir_scope *scope, struct weir_task *task);
+/* Makes the task a child.  Where the scope is full it waits for a slot if it may.
+ * 0; WEIR_ECANCELED; WEIR_EAGAIN if the scope is full and it may not wait. */
+int wi_scope_child_begin(struct weir_scope *scope, struct weir_task *task, bool may_wait);
 void wi_scope_child_ended(struct weir_scope *scope, struct weir_task *task, int result);
 
 /* Waits until there is no child. 0, WEIR_ETIMEDOUT or (CANCELABLE) WEIR_ECANCELED. */

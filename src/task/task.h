@@ -45,7 +45,6 @@ struct weir_task {
     struct wi_stack *stack;
     weir_task_fn *fn;
     void *arg;
-    struct weir_scope *innermost; /* the scope it has open, or NULL */
     uint32_t flags;
     uint32_t stack_bytes_wanted;
     /* constant while it lives */
@@ -75,10 +74,8 @@ struct weir_task *wi_task_current(void);
 /* What runs on the task's own stack or thread: fn, then the end of its open scopes is checked. */
 void wi_task_run(struct weir_task *task);
 
-/* After fn has returned: tells joiner and scope, which may free what they own at once.  The record
- * stays the task's until the run lets go of it, when it has left its stack or thread. */
+/* After the task has left its stack or thread: tells joiner and scope, lets go of the record. */
 void wi_task_finish(struct weir_task *task);
-void wi_task_drop_run(struct weir_task *task);
 
 int64_t wi_task_count_started(void);
 int64_t wi_task_count_live(void);

@@ -13,6 +13,7 @@
 
 #include "os/clock.h"
 #include "support/run.h"
+#include "sync/cancel.h"
 #include "sync/thread_parker.h"
 
 static void a_wake_before_the_park_is_kept(void **state)
@@ -144,26 +145,25 @@ static void a_passed_deadline_becomes_the_cause_and_stays(void **state)
     assert_int_equal(wi_parker_cancel_cause(&parker), WEIR_ETIMEDOUT);
 }
 
-static void shields_nest_and_the_earlier_bound_holds(void **state)
+static void an_inner_shield_neither_outlasts_nor_weakens_the_outer(void **state)
 {
     (void)state;
     struct wi_parker parker;
     wi_parker_init(&parker, &wi_thread_parker_ops);
     wi_parker_cancel(&parker, WEIR_EIO);
     const weir_time far = weir_in_ms(60000);
-    const weir_time outer = wi_shield_begin(&parker, far);
-    assert_true(wi_shielded(&parker));
+    struct wi_region outer;
+    struct wi_region inner;
+    wi_region_begin(&outer, &parker, WI_REGION_SHIELD, far);
     assert_int_equal(wi_parker_cancel_cause(&parker), 0);
-    const weir_time inner = wi_shield_begin(&parker, weir_now() - 1);
-    assert_false(wi_shielded(&parker));
-    assert_int_equal(wi_parker_cancel_cause(&parker), WEIR_EIO);
-    wi_shield_end(&parker, inner);
-    assert_true(wi_shielded(&parker));
-    const weir_time later = wi_shield_begin(&parker, far + 5);
+    wi_region_begin(&inner, &parker, WI_REGION_SHIELD, weir_now() - 1);
+    assert_int_equal(wi_parker_cancel_cause(&parker), 0); /* the outer one holds */
+    wi_region_end(&inner);
+    assert_int_equal(wi_parker_cancel_cause(&parker), 0);
+    wi_region_begin(&inner, &parker, WI_REGION_SHIELD, far + 5);
     assert_true(parker.shield_until == far);
-    wi_shield_end(&parker, later);
-    wi_shield_end(&parker, outer);
-    assert_false(wi_shielded(&parker));
+    wi_region_end(&inner);
+    wi_region_end(&outer);
     assert_int_equal(wi_parker_cancel_cause(&parker), WEIR_EIO);
 }
 
@@ -177,7 +177,7 @@ int main(void)
         cmocka_unit_test(records_of_ended_threads_are_used_again),
         cmocka_unit_test(the_first_cause_stays),
         cmocka_unit_test(a_passed_deadline_becomes_the_cause_and_stays),
-        cmocka_unit_test(shields_nest_and_the_earlier_bound_holds),
+        cmocka_unit_test(an_inner_shield_neither_outlasts_nor_weakens_the_outer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

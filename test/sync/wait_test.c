@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The waiter's one winner, with real threads: done against giving up against cancellation, and the
  * last touch that lets the owner free everything at once. */
+#include "sync/cancel.h"
 #include "sync/wait.h"
 
 #include <pthread.h>
