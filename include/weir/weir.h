@@ -19,6 +19,7 @@
 #include "weir/serve.h"
 #include "weir/task.h"
 #include "weir/time.h"
+#include "weir/timeout.h"
 
 /* glibc declares the function behind errno const, so a compiler may keep one thread's address over
  * a wait after which the task runs on another thread.  This one is asked again each time. */
