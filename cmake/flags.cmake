@@ -22,6 +22,12 @@ foreach(lang C CXX)
   set(CMAKE_${lang}_FLAGS_SANITIZE "-O1 -g")
 endforeach()
 add_compile_definitions($<$<CONFIG:Debug,Sanitize>:WI_DEBUG=1>)
+# Debug builds stand in front of pthread_mutex_lock(), as the sanitizers do themselves (os/held.h).
+set(WEIR_WATCH_MUTEXES OFF)
+if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT WEIR_SANITIZE)
+  set(WEIR_WATCH_MUTEXES ON)
+  add_compile_definitions(WI_WATCH_MUTEXES=1)
+endif()
 
 add_compile_options(-Wall -Wextra -Wconversion -Wshadow -fno-omit-frame-pointer)
 if(WEIR_WERROR)

@@ -6,6 +6,7 @@
 #   src/os/linux/      libweir; also libweir_sim, except files that os/sim has under the same name
 #   src/os/sim/        libweir_sim
 #   src/os/valgrind/   in the place of os/linux's file of that name, where valgrind's headers are
+#   src/os/debug/      every library, in Debug builds
 #   src/os/fault/      weir_fault: makes the n-th call of an os contract fail; tests only
 #   src/arch/<cpu>/    the folder of the CPU that is built for
 
@@ -29,6 +30,21 @@ file(GLOB sim_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/os/sim/*.c)
 file(GLOB fault_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/os/fault/*.c)
 
 set(shared_sources ${weir_sources} ${arch_sources})
+set(weir_map ${PROJECT_SOURCE_DIR}/weir.map)
+set(weir_interposed "")
+if(WEIR_WATCH_MUTEXES)
+  # The functions of the C library that those of src/os/debug hide: libweir.so exports them too.
+  file(GLOB debug_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/os/debug/*.c)
+  list(APPEND shared_sources ${debug_sources})
+  set(interposed_file ${PROJECT_SOURCE_DIR}/src/os/debug/interposed.txt)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${interposed_file} ${weir_map})
+  file(STRINGS ${interposed_file} weir_interposed REGEX "^[a-z]")
+  list(JOIN weir_interposed ";\n        " names)
+  file(READ ${weir_map} map)
+  string(REPLACE "global:" "global:\n        ${names};" map "${map}")
+  set(weir_map ${PROJECT_BINARY_DIR}/weir-debug.map)
+  file(WRITE ${weir_map} "${map}")
+endif()
 set(replaced_sources "")
 foreach(source IN LISTS linux_sources)
   get_filename_component(name ${source} NAME)
@@ -81,9 +97,9 @@ if(WEIR_SHARED)
     OUTPUT_NAME weir
     VERSION ${PROJECT_VERSION}
     SOVERSION 0
-    LINK_DEPENDS ${PROJECT_SOURCE_DIR}/weir.map)
+    LINK_DEPENDS ${weir_map})
   target_link_options(weir_shared PRIVATE
-    -Wl,--version-script=${PROJECT_SOURCE_DIR}/weir.map -Wl,-z,relro,-z,now)
+    -Wl,--version-script=${weir_map} -Wl,-z,relro,-z,now)
   if(NOT WEIR_SANITIZE)
     target_link_options(weir_shared PRIVATE -Wl,-z,defs)
   endif()

@@ -29,6 +29,7 @@
 #include "base/check.h"
 #include "os/clock.h"
 #include "os/futex.h"
+#include "task/held.h"
 #include "task/rt.h"
 #include "task/runtime.h"
 
@@ -687,6 +688,7 @@ void wi_task_leave(enum wi_action action)
     wi_bug_unless(thread != NULL);
     struct weir_task *task = thread->task;
     wi_bug_unless(task != NULL);
+    wi_held_check(task);
     thread->depth = 1;
     thread->action = action;
     wi_fiber_leave(action == WI_ACTION_EXIT ? NULL : &task->fiber, &thread->fiber);
