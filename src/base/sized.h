@@ -20,6 +20,16 @@
  *                 here, or the size is none (above 4 KiB); *own is not to be used */
 WEIR_CHECK int wi_sized_take(void *own, size_t own_bytes, const void *given);
 
+/* The same without a copy where caller and library were compiled together: the options to read,
+ * which are `given` itself or *own.  NULL: WEIR_EINVAL as above. */
+static inline const void *wi_sized_view(void *own, size_t own_bytes, const void *given)
+{
+    /* A size of 0 is filled in by the copy; what stands first is a size_t by contract. */
+    if (given != NULL && *(const size_t *)given == own_bytes)
+        return given;
+    return wi_sized_take(own, own_bytes, given) == 0 ? own : NULL;
+}
+
 /* Copies the library's struct of `own_bytes` into a caller's, as much as that has room for by its
  * size (0 counts as own_bytes), and sets its size to what was copied. */
 void wi_sized_give(void *out, const void *own, size_t own_bytes);

@@ -79,6 +79,13 @@ void wi_parker_cancel(struct wi_parker *parker, int cause);
 /* 0, or why the owner shall end what it does: see above.  Owner. */
 int wi_parker_cancel_cause(struct wi_parker *parker);
 
+/* Whether there is such a reason that costs no look at the clock to find out.  Owner. */
+static inline bool wi_parker_canceled(struct wi_parker *parker)
+{
+    return wi_unlikely(wi_load_relaxed(&parker->cancel) != 0) &&
+           wi_parker_cancel_cause(parker) != 0;
+}
+
 /* When a wait that can be canceled has to look again though nobody wakes it.  Owner. */
 weir_time wi_parker_look_again(const struct wi_parker *parker);
 

@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/uncached.h"
 #include "os/futex.h"
 #include "os/thread.h"
 #include "sync/lock.h"
@@ -23,17 +24,16 @@ struct thread_record {
 };
 
 static struct wi_lock free_lock;
-static struct thread_record *free_records;            /* guarded by free_lock */
-static struct wi_parker *(*task_parker_finder)(void); /* constant once a runtime is open */
+static struct thread_record *free_records; /* guarded by free_lock */
 static _Thread_local struct thread_record *own_record __attribute__((tls_model("initial-exec")));
+static _Thread_local struct wi_parker *current __attribute__((tls_model("initial-exec")));
 
 void wi_thread_parker_park(struct wi_parker *parker, weir_time deadline)
 {
-    uint32_t word = WI_PARKER_NOTIFIED;
-    if (wi_cas_acq_rel(&parker->word, &word, WI_PARKER_EMPTY)) /* b */
+    if (wi_parker_take_notice(parker)) /* c */
         return;
-    word = WI_PARKER_EMPTY;
-    if (wi_cas_acq_rel(&parker->word, &word, WI_PARKER_ASLEEP)) { /* c */
+    uint32_t word = WI_PARKER_EMPTY;
+    if (wi_cas_acq_rel(&parker->word, &word, WI_PARKER_ASLEEP)) { /* d */
         while (wi_load_acquire(&parker->word) == WI_PARKER_ASLEEP) {
             if (wi_futex_wait(&parker->word, WI_PARKER_ASLEEP, deadline) == WEIR_ETIMEDOUT)
                 break;
@@ -72,7 +72,7 @@ static struct thread_record *take_record(void)
     return record;
 }
 
-__attribute__((noinline)) static struct wi_parker *thread_parker(void)
+WI_UNCACHED static struct wi_parker *thread_parker(void)
 {
     wi_compiler_barrier();
     if (wi_likely(own_record != NULL))
@@ -99,13 +99,15 @@ void wi_parker_init(struct wi_parker *parker, const struct wi_parker_ops *ops)
     parker->shield_until = 0;
 }
 
-void wi_current_set_finder(struct wi_parker *(*find_task_parker)(void))
+WI_UNCACHED struct wi_parker **wi_current_place(void)
 {
-    task_parker_finder = find_task_parker;
+    wi_compiler_barrier();
+    return &current;
 }
 
-struct wi_parker *wi_current_parker(void)
+WI_UNCACHED struct wi_parker *wi_current_parker(void)
 {
-    struct wi_parker *parker = task_parker_finder != NULL ? task_parker_finder() : NULL;
-    return parker != NULL ? parker : thread_parker();
+    wi_compiler_barrier();
+    struct wi_parker *parker = current;
+    return wi_likely(parker != NULL) ? parker : thread_parker();
 }

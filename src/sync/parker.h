@@ -9,27 +9,32 @@
  * around wi_park() looks at its own state again.
  *
  * The word is a binary semaphore:
- *   EMPTY     the owner runs (or has ended), no wake is pending
- *   NOTIFIED  a wake is pending, or the owner is queued to run
+ *   EMPTY     the owner runs, is queued to run or has ended; no wake is pending
+ *   NOTIFIED  a wake is pending: the next park returns at once
  *   PARKED    the owner has stopped, its registers are saved; the next wake must make it run
  *   ASLEEP    the owner is a thread that sleeps on the word; it may also go on by itself
  *
  * Protocol.
- *   wake (anyone):  a: swap NOTIFIED; if the old word was PARKED, this waker and nobody else makes
- *                      the owner run (ops->resume).  If it was ASLEEP, a futex wake does; the
- *                      waker reads nothing of the record then, because the owner may have woken by
- *                      itself, ended, and given the record to a task of the other kind.
- *   park (owner):   b: NOTIFIED -> EMPTY: a wake was pending, go on.
- *                   c: else stop; once the registers are saved, somebody other than the owner's
- *                      own stack does EMPTY -> PARKED; if that fails a wake came meanwhile, and
- *                      the owner is made to run again.  A thread does EMPTY -> ASLEEP itself.
- *                   d: on going on, the word is set to EMPTY by the owner.
- * Pairing: the release half of a meets the acquire half of b, c and d: what a waker wrote before
- * the wake is seen by the woken. */
+ *   wake (anyone):  a: PARKED -> EMPTY, the usual case: this waker and nobody else makes the owner
+ *                      run (ops->resume).
+ *                   b: else swap NOTIFIED; if it had become PARKED meanwhile, as in a.  If it was
+ *                      ASLEEP, a futex wake does; the waker reads nothing of the record then,
+ *                      because the owner may have woken by itself, ended, and given the record to
+ *                      a task of the other kind.
+ *   park (owner):   c: NOTIFIED -> EMPTY: a wake was pending, go on.
+ *                   d: else stop; once the registers are saved, somebody other than the owner's
+ *                      own stack does EMPTY -> PARKED; if that fails a wake came meanwhile, the
+ *                      word becomes EMPTY and the owner is made to run again.  After a the word is
+ *                      EMPTY already.  A thread does EMPTY -> ASLEEP itself, and swaps EMPTY when
+ *                      it goes on.
+ * Pairing: the release half of a reaches the owner by way of the run queue; that of b meets the
+ * acquire half of c, or of d's swap.  So what a waker wrote before the wake is seen by the woken,
+ * at the latest when it comes to park again: hence b writes even where the word was NOTIFIED. */
 
 #include <stdbool.h>
 
 #include "base/atomic.h"
+#include "base/check.h"
 #include "os/futex.h"
 #include "weir/time.h"
 
@@ -44,7 +49,7 @@ struct wi_parker;
 struct wi_region;
 
 struct wi_parker_ops {
-    /* Steps b to d; returns after a wake, at the deadline, or spuriously.  Owner only. */
+    /* Steps c and d; returns after a wake, at the deadline, or spuriously.  Owner only. */
     void (*park)(struct wi_parker *parker, weir_time deadline);
     /* Makes a PARKED owner run; NULL where owners only ever sleep ASLEEP.  Any thread; must not
      * touch more than the parker's own record. */
@@ -84,9 +89,19 @@ static inline void wi_park(struct wi_parker *parker, weir_time deadline)
     parker->ops->park(parker, deadline);
 }
 
+/* Step c: whether a wake was pending, which is spent now.  Owner only. */
+static inline bool wi_parker_take_notice(struct wi_parker *parker)
+{
+    uint32_t word = WI_PARKER_NOTIFIED;
+    return wi_load_relaxed(&parker->word) == WI_PARKER_NOTIFIED &&
+           wi_cas_acq_rel(&parker->word, &word, WI_PARKER_EMPTY);
+}
+
 static inline void wi_wake(struct wi_parker *parker)
 {
-    const uint32_t before = wi_swap_acq_rel(&parker->word, WI_PARKER_NOTIFIED); /* a */
+    uint32_t before = WI_PARKER_PARKED;
+    if (!wi_cas_acq_rel(&parker->word, &before, WI_PARKER_EMPTY))    /* a */
+        before = wi_swap_acq_rel(&parker->word, WI_PARKER_NOTIFIED); /* b */
     if (before == WI_PARKER_PARKED)
         parker->ops->resume(parker);
     else if (before == WI_PARKER_ASLEEP)
@@ -97,7 +112,8 @@ static inline void wi_wake(struct wi_parker *parker)
  * the compiler: ask again after every wait. */
 struct wi_parker *wi_current_parker(void);
 
-/* task/ says how to find the running task's parker; NULL outside tasks. */
-void wi_current_set_finder(struct wi_parker *(*find_task_parker)(void));
+/* Where the calling thread keeps its current parker: a scheduler writes the running task's there,
+ * and NULL between tasks.  The place is the thread's and is used by it alone. */
+struct wi_parker **wi_current_place(void);
 
 #endif

@@ -4,8 +4,9 @@
 
 #include "base/check.h"
 
-void wi_runq_init(struct wi_runq *queue)
+void wi_runq_init(struct wi_runq *queue, bool shared)
 {
+    queue->shared = shared;
     wi_store_relaxed(&queue->head, 0);
     wi_store_relaxed(&queue->tail, 0);
     for (int i = 0; i < WI_RUNQ_SLOTS; i++)
@@ -18,7 +19,10 @@ bool wi_runq_push(struct wi_runq *queue, void *item)
     if (tail - wi_load_acquire(&queue->head) == WI_RUNQ_SLOTS) /* pairs with e */
         return false;
     wi_store_relaxed(&queue->slots[tail % WI_RUNQ_SLOTS], item); /* a */
-    wi_store_seq_cst(&queue->tail, tail + 1);                    /* b */
+    if (queue->shared)
+        wi_store_seq_cst(&queue->tail, tail + 1); /* b */
+    else
+        wi_store_release(&queue->tail, tail + 1);
     return true;
 }
 
@@ -30,7 +34,11 @@ void *wi_runq_pop(struct wi_runq *queue)
         if (head == tail)
             return NULL;
         void *item = wi_load_relaxed(&queue->slots[head % WI_RUNQ_SLOTS]); /* d */
-        if (wi_cas_acq_rel(&queue->head, &head, head + 1))                 /* e */
+        if (!queue->shared) {
+            wi_store_release(&queue->head, head + 1);
+            return item;
+        }
+        if (wi_cas_acq_rel(&queue->head, &head, head + 1)) /* e */
             return item;
     }
 }

@@ -13,6 +13,8 @@
  *                 e: CAS head, release: the owner may overwrite a slot only once head is past it;
  *                 push's acquire load of head pairs with it.
  * A thief may read a slot that is being overwritten; then head has moved and its CAS fails.
+ * A queue that nobody steals from (`shared` false) does without the locked instructions of b and e:
+ * producer and consumer are one thread, and it cannot sleep while it pushes.
  * Source: the ring of Go's runtime (runqput, runqgrab), which tokio follows too. */
 
 #include <stdbool.h>
@@ -28,10 +30,11 @@ enum {
 struct wi_runq {
     _Alignas(WI_CACHE_LINE_BYTES) wi_atomic_u32 head; /* consumers */
     _Alignas(WI_CACHE_LINE_BYTES) wi_atomic_u32 tail; /* owner writes */
+    bool shared;                                      /* constant after init: there are thieves */
     wi_atomic_ptr slots[WI_RUNQ_SLOTS];
 };
 
-void wi_runq_init(struct wi_runq *queue);
+void wi_runq_init(struct wi_runq *queue, bool shared);
 
 /* Owner.  False if it is full. */
 bool wi_runq_push(struct wi_runq *queue, void *item);

@@ -178,6 +178,5 @@ bool wi_entry_canceled(weir_time deadline)
         if (parker->ops->yield != NULL)
             parker->ops->yield(parker);
     }
-    return wi_unlikely(wi_load_relaxed(&parker->cancel) != 0) &&
-           wi_parker_cancel_cause(parker) != 0;
+    return wi_parker_canceled(parker);
 }

@@ -12,13 +12,16 @@
 int weir_yield(void)
 {
     struct weir_task *task = wi_task_current();
-    if (task == NULL || (task->flags & WI_TASK_VEHICLE) != 0)
+    if (task == NULL) {
+        wi_os_thread_yield();
+        return 0;
+    }
+    if ((task->flags & WI_TASK_VEHICLE) != 0)
         wi_os_thread_yield();
     else
         wi_task_leave(WI_ACTION_YIELD);
-    if (task != NULL)
-        task->parker.budget = WI_PARKER_BUDGET;
-    return wi_entry_canceled(WEIR_NO_DEADLINE) ? WEIR_ECANCELED : 0;
+    task->parker.budget = WI_PARKER_BUDGET;
+    return wi_parker_canceled(&task->parker) ? WEIR_ECANCELED : 0;
 }
 
 static const struct wi_waitable sleep_waitable = { .what = "sleep" };

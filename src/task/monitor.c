@@ -2,8 +2,8 @@
 /* The monitor: one thread that watches all workers and never runs user code.
  *
  * Every TICK_NS while something runs it looks at each worker.  One that has run the same task for
- * HOG_NS in user state, or for half of that while timers of its wheel are due, is taken by its
- * ownership word (worker.h) and given to a spare thread; the hog goes on under the kernel's
+ * HOG_NS in user state, or for half of that while timers of its wheel are due, is taken by the
+ * ownership handshake (worker.h) and given to a spare thread; the hog goes on under the kernel's
  * scheduling.  Under `loop` there is deliberately no second thread for handlers: the block is
  * reported with task, spawn site and duration.  It also has workers look at poller and timers again
  * whose slices may have become long, wakes an idle one when nobody has looked there for a while,
@@ -39,7 +39,6 @@ enum {
 
 struct sighting {
     uint64_t runs;
-    uint64_t owner;
     weir_time since;
     weir_time counted; /* blocked time up to here is in the sum */
     bool reported;
@@ -87,12 +86,12 @@ static void report_blocked_loop(struct wi_worker *worker, struct sighting *seen,
            (long long)((now - seen->since) / WEIR_NS_PER_MS));
 }
 
-static void relieve(struct wi_worker *worker, struct sighting *seen)
+static void relieve(struct wi_worker *worker)
 {
     /* Tasks that have started may hog too, however many: threads have a bound. */
     if (wi_load_relaxed(&wi_rt.threads) >= (int64_t)wi_rt.worker_count + wi_rt.threads_max)
         return;
-    if (wi_worker_take(worker, seen->owner) == NULL)
+    if (!wi_worker_take(worker))
         return;
     (void)wi_add_relaxed(&wi_rt.hogs_relieved, 1);
     static struct wi_log_limit no_thread;
@@ -109,19 +108,16 @@ static void relieve(struct wi_worker *worker, struct sighting *seen)
 static void look_at(struct wi_worker *worker, struct sighting *seen, weir_time now)
 {
     const uint64_t runs = wi_load_relaxed(&worker->runs);
-    /* Acquire: wi_worker_take() writes to the record of the thread that the word names. */
-    const uint64_t owner = wi_load_acquire(&worker->owner);
     const bool in_task = wi_load_relaxed(&worker->run_site) != NULL;
     /* What a slice made ready was not announced, since the slice might have ended at once. */
     if (wi_worker_has_work(worker))
         wi_worker_wake_one();
     wi_worker_look_soon(worker);
     if (runs != seen->runs || !in_task) {
-        *seen = (struct sighting){ .runs = runs, .owner = owner, .since = now };
+        *seen = (struct sighting){ .runs = runs, .since = now };
         wi_store_relaxed(&wi_rt.blocked_now_ns, 0);
         return;
     }
-    seen->owner = owner;
     if (wi_rt.scheduler == WEIR_SCHEDULER_LOOP) {
         count_blocked_loop(seen, now);
         report_blocked_loop(worker, seen, now);
@@ -129,7 +125,7 @@ static void look_at(struct wi_worker *worker, struct sighting *seen, weir_time n
     }
     const bool timers_wait = wi_wheel_next(&worker->wheel) < now;
     if (now - seen->since >= (timers_wait ? HOG_WHILE_TIMERS_WAIT_NS : HOG_NS))
-        relieve(worker, seen);
+        relieve(worker);
 }
 
 static bool all_idle(void)

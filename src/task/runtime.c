@@ -19,6 +19,7 @@
 #include "os/signal.h"
 #include "os/thread.h"
 #include "os/vm.h"
+#include "sync/handshake.h"
 #include "sync/spin.h"
 #include "sync/thread_parker.h"
 #include "task/overflow.h"
@@ -50,16 +51,6 @@ static const struct wi_parker_ops opener_parker_ops = { .park = opener_park,
                                                         .resume = opener_resume,
                                                         .on_worker = true };
 
-static struct wi_parker *find_parker(void)
-{
-    struct wi_thread *thread = wi_thread_self();
-    if (thread == NULL)
-        return NULL;
-    if (thread->task != NULL)
-        return &thread->task->parker;
-    return thread == wi_rt.opener ? &thread->parker : NULL;
-}
-
 /* The thread that opened a `loop` runtime does not sleep when it waits: it turns the loop, since
  * nobody else would. */
 static void opener_park(struct wi_parker *parker, weir_time deadline)
@@ -69,15 +60,22 @@ static void opener_park(struct wi_parker *parker, weir_time deadline)
         wi_bug_misuse("a call that waits", "loop callbacks must not wait", thread->depth);
     const uint32_t resumes = wi_load_relaxed(&opener_resumes);
     uint32_t word = WI_PARKER_EMPTY;
-    const bool parked = wi_cas_acq_rel(&parker->word, &word, WI_PARKER_PARKED);
-    while (parked && wi_load_acquire(&parker->word) == WI_PARKER_PARKED) {
+    if (!wi_cas_acq_rel(&parker->word, &word, WI_PARKER_PARKED)) {
+        (void)wi_parker_take_notice(parker);
+        return;
+    }
+    thread->parked = true;
+    while (wi_load_acquire(&parker->word) == WI_PARKER_PARKED) {
         (void)wi_worker_turn(thread, deadline);
         if (deadline != WEIR_NO_DEADLINE && wi_clock_now() >= deadline)
             break;
     }
-    word = wi_swap_acq_rel(&parker->word, WI_PARKER_EMPTY);
+    thread->parked = false;
+    word = WI_PARKER_PARKED;
+    if (wi_cas_acq_rel(&parker->word, &word, WI_PARKER_EMPTY))
+        return;
     /* Whoever found it parked kicks the loop, which must outlive that: the opener may close it. */
-    while (parked && word == WI_PARKER_NOTIFIED && wi_load_acquire(&opener_resumes) == resumes)
+    while (wi_load_acquire(&opener_resumes) == resumes)
         wi_os_thread_yield();
 }
 
@@ -157,6 +155,8 @@ static void thread_record_init(struct wi_thread *thread, struct wi_worker *worke
 {
     thread->depth = 1;
     thread->worker = worker;
+    wi_store_relaxed(&thread->state, WI_STATE_RUNTIME);
+    wi_store_relaxed(&thread->claim, WI_CLAIM_NONE);
     wi_parker_init(&thread->parker, &opener_parker_ops);
     wi_lock(&wi_rt.thread_lock);
     thread->next_all = wi_rt.all_threads;
@@ -186,11 +186,11 @@ int wi_thread_create(struct wi_worker *worker)
     if (thread == NULL)
         return WEIR_ENOMEM;
     thread_record_init(thread, worker);
-    wi_store_release(&worker->owner, (uint64_t)(uintptr_t)thread | 1u); /* worker.h: d */
+    wi_store_release(&worker->holder, thread);
     int rc =
         wi_os_thread_start(&thread->os, wi_thread_main, thread, WORKER_STACK_BYTES, "weir-worker");
     if (rc != 0) {
-        wi_store_release(&worker->owner, 1u);
+        wi_store_relaxed(&worker->holder, NULL);
         thread_record_destroy(thread);
         return rc;
     }
@@ -313,6 +313,7 @@ int weir_open(const struct weir_opts *opts)
         return rc;
     if (opts->old_kernel)
         wi_os_force_old_kernel(true);
+    wi_handshake_open(wi_os_old_kernel_forced());
     if (!fork_watched) {
         wi_process_on_fork(forget_in_child);
         fork_watched = true;
@@ -322,7 +323,6 @@ int weir_open(const struct weir_opts *opts)
     wi_task_slab_open(opts->tasks_max > 0 ? opts->tasks_max : TASKS_MAX_DEFAULT);
     wi_stack_pool_open(opts->stack_bytes);
     wi_vehicles_open(wi_rt.threads_max);
-    wi_current_set_finder(find_parker);
     if (wi_rt.scheduler != WEIR_SCHEDULER_THREADS) {
         rc = wi_stack_pool_reserve();
         if (rc != 0)

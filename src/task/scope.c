@@ -68,47 +68,53 @@ static void leave_locked(struct weir_scope *scope, struct wi_list *claimed)
 
 static const struct wi_waitable slot_waitable = { .what = "slot of a limited scope" };
 
-/* With the lock held, which a failure has released.  On success a slot is counted. */
+/* With the lock held, which is released.  On success a slot is counted. */
 static int wait_for_slot_locked(struct weir_scope *scope)
 {
     struct wi_wait wait;
     struct wi_waiter waiter;
     wi_wait_init_single(&wait, &waiter, &slot_waitable, scope, NULL);
     wi_list_push_back(&scope->spawners, &waiter.node);
-    int rc = wi_wait_single(&waiter, &scope->lock, WEIR_NO_DEADLINE, WI_WAIT_CANCELABLE);
-    if (rc == 0)
-        rc = waiter.result;
-    if (rc < 0)
-        return rc;
+    const int rc = wi_wait_single(&waiter, &scope->lock, WEIR_NO_DEADLINE, WI_WAIT_CANCELABLE);
+    return rc == 0 ? waiter.result : rc;
+}
+
+int wi_scope_slot_take_limited(struct weir_scope *scope, bool may_wait)
+{
     wi_lock(&scope->lock);
-    if (!takes_none_locked(scope))
-        return 0;
+    int rc = 0;
+    if (takes_none_locked(scope))
+        rc = WEIR_ECANCELED;
+    else if (scope->count < scope->limit)
+        scope->count++;
+    else if (may_wait)
+        return wait_for_slot_locked(scope);
+    else
+        rc = WEIR_EAGAIN;
+    wi_unlock(&scope->lock);
+    return rc;
+}
+
+void wi_scope_slot_give_limited(struct weir_scope *scope)
+{
     struct wi_list claimed;
     wi_list_init(&claimed);
+    wi_lock(&scope->lock);
     leave_locked(scope, &claimed);
     wi_unlock(&scope->lock);
     wi_waitlist_finish(&claimed, 0);
-    return WEIR_ECANCELED;
 }
 
-int wi_scope_child_begin(struct weir_scope *scope, struct weir_task *task, bool may_wait)
+int wi_scope_child_begin(struct weir_scope *scope, struct weir_task *task)
 {
     wi_lock(&scope->lock);
     if (wi_unlikely(takes_none_locked(scope))) {
         wi_unlock(&scope->lock);
+        wi_scope_slot_give(scope);
         return WEIR_ECANCELED;
     }
-    if (wi_unlikely(scope->limit != 0 && scope->count >= scope->limit)) {
-        if (!may_wait) {
-            wi_unlock(&scope->lock);
-            return WEIR_EAGAIN;
-        }
-        const int rc = wait_for_slot_locked(scope);
-        if (rc < 0)
-            return rc;
-    } else {
+    if (scope->limit == 0)
         scope->count++;
-    }
     wi_list_push_back(&scope->children, &task->sibling);
     wi_unlock(&scope->lock);
     return 0;

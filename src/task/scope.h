@@ -40,9 +40,25 @@ struct weir_scope {
 
 void wi_scope_init(struct weir_scope *scope);
 
-/* Makes the task a child.  Where the scope is full it waits for a slot if it may.
- * 0; WEIR_ECANCELED; WEIR_EAGAIN if the scope is full and it may not wait. */
-int wi_scope_child_begin(struct weir_scope *scope, struct weir_task *task, bool may_wait);
+/* In a scope with a limit every child needs a slot first, for which the caller may wait: so not
+ * while it holds a worker.  0; WEIR_ECANCELED; WEIR_EAGAIN if it is full and may not wait. */
+int wi_scope_slot_take_limited(struct weir_scope *scope, bool may_wait);
+/* Gives back one that no child came to use. */
+void wi_scope_slot_give_limited(struct weir_scope *scope);
+
+static inline int wi_scope_slot_take(struct weir_scope *scope, bool may_wait)
+{
+    return wi_unlikely(scope->limit != 0) ? wi_scope_slot_take_limited(scope, may_wait) : 0;
+}
+static inline void wi_scope_slot_give(struct weir_scope *scope)
+{
+    if (wi_unlikely(scope->limit != 0))
+        wi_scope_slot_give_limited(scope);
+}
+
+/* Makes the task a child, which uses a slot that was taken; a failure has given that back.
+ * 0 or WEIR_ECANCELED. */
+int wi_scope_child_begin(struct weir_scope *scope, struct weir_task *task);
 void wi_scope_child_ended(struct weir_scope *scope, struct weir_task *task, int result);
 
 /* Waits until there is no child. 0, WEIR_ETIMEDOUT or (CANCELABLE) WEIR_ECANCELED. */

@@ -40,6 +40,7 @@ static struct {
     struct wi_lock lock;
     /* constant after open */
     size_t default_bytes;
+    int default_class;
     int class_min; /* no stack is smaller than a page */
     enum wi_vm_guard guard_kind;
     size_t mprotect_guards_max;
@@ -52,6 +53,16 @@ static struct {
     wi_atomic_i64 mapped;
 } pool;
 
+static int class_of(size_t bytes)
+{
+    if (bytes == 0)
+        return pool.default_class;
+    int size_class = pool.class_min;
+    while (size_class < WI_STACK_CLASS_MAX && ((size_t)1 << size_class) < bytes)
+        size_class++;
+    return size_class;
+}
+
 void wi_stack_pool_open(size_t default_bytes)
 {
     wi_lock_init(&pool.lock);
@@ -59,6 +70,7 @@ void wi_stack_pool_open(size_t default_bytes)
     pool.class_min = WI_STACK_CLASS_MIN;
     while (((size_t)1 << pool.class_min) < wi_vm_page_bytes())
         pool.class_min++;
+    pool.default_class = class_of(pool.default_bytes);
     pool.guard_kind = wi_vm_guard_kind();
     pool.mprotect_guards_max = wi_vm_map_count_max() / 4;
     pool.groups = NULL;
@@ -85,14 +97,6 @@ void wi_stack_pool_close(void)
     memset(pool.free_stacks, 0, sizeof(pool.free_stacks));
     pool.free_count = 0;
     wi_store_relaxed(&pool.mapped, 0);
-}
-
-static int class_of(size_t bytes)
-{
-    int size_class = pool.class_min;
-    while (size_class < WI_STACK_CLASS_MAX && ((size_t)1 << size_class) < bytes)
-        size_class++;
-    return size_class;
 }
 
 static size_t guard_bytes_of(int size_class)
@@ -157,7 +161,7 @@ static int map_group_locked(int size_class)
 
 int wi_stack_pool_reserve(void)
 {
-    const int size_class = class_of(pool.default_bytes);
+    const int size_class = pool.default_class;
     wi_lock(&pool.lock);
     const int rc = pool.free_stacks[size_class] == NULL ? map_group_locked(size_class) : 0;
     wi_unlock(&pool.lock);
@@ -166,7 +170,7 @@ int wi_stack_pool_reserve(void)
 
 int wi_stack_take(struct wi_stack_cache *cache, size_t bytes, struct wi_stack **out)
 {
-    const int size_class = class_of(bytes != 0 ? bytes : pool.default_bytes);
+    const int size_class = class_of(bytes);
     if (cache != NULL && cache->first != NULL && cache->first->size_class == size_class) {
         *out = cache->first;
         cache->first = cache->first->next;
@@ -192,7 +196,7 @@ int wi_stack_take(struct wi_stack_cache *cache, size_t bytes, struct wi_stack **
 void wi_stack_give(struct wi_stack_cache *cache, struct wi_stack *stack)
 {
     if (cache != NULL && cache->count < WI_STACK_CACHE_MAX &&
-        stack->size_class == class_of(pool.default_bytes)) {
+        stack->size_class == pool.default_class) {
         stack->next = cache->first;
         cache->first = stack;
         cache->count++;

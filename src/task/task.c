@@ -22,6 +22,7 @@ enum {
     CHUNK_RECORDS = CHUNK_BYTES / sizeof(struct weir_task),
     WORKER_FREE_MAX = 64,
     WORKER_FREE_BATCH = 32,
+    IDS_PER_BLOCK = 64,
 };
 
 _Static_assert(sizeof(struct weir_task) <= 320, "a control block stays small");
@@ -41,7 +42,8 @@ static struct {
     int64_t records;
     int64_t records_max;
     /* atomic */
-    wi_atomic_i64 ended; /* tasks that have let go of their record */
+    wi_atomic_i64 spawned; /* by threads without a worker */
+    wi_atomic_i64 ended;   /* tasks that let go of their record there */
 } slab;
 
 static void timer_fired(struct wi_timer *timer)
@@ -54,6 +56,7 @@ static void timer_fired(struct wi_timer *timer)
 void wi_task_slab_open(int64_t records_max)
 {
     slab.records_max = records_max;
+    wi_store_relaxed(&slab.spawned, 0);
     wi_store_relaxed(&slab.ended, 0);
 }
 
@@ -135,32 +138,28 @@ static void give_records(struct weir_task *first, struct weir_task *last)
     wi_unlock(&slab.lock);
 }
 
-static int record_take(struct weir_task **out)
+/* `worker`: the calling thread's, which has entered it, or NULL. */
+static int record_take(struct wi_worker *worker, struct weir_task **out)
 {
-    struct wi_worker *worker = wi_worker_enter();
     if (worker == NULL) {
-        int taken = take_records(1, out);
+        const int taken = take_records(1, out);
         return taken > 0 ? 0 : taken;
     }
-    int rc = 0;
-    if (worker->free_tasks == NULL) {
-        rc = take_records(WORKER_FREE_BATCH, &worker->free_tasks);
-        worker->free_task_count = rc > 0 ? rc : 0;
+    if (wi_unlikely(worker->free_tasks == NULL)) {
+        const int taken = take_records(WORKER_FREE_BATCH, &worker->free_tasks);
+        if (taken <= 0)
+            return taken;
+        worker->free_task_count = taken;
     }
     struct weir_task *task = worker->free_tasks;
-    if (task != NULL) {
-        worker->free_tasks = task->next;
-        worker->free_task_count--;
-        *out = task;
-        rc = 0;
-    }
-    wi_worker_leave(worker);
-    return rc;
+    worker->free_tasks = task->next;
+    worker->free_task_count--;
+    *out = task;
+    return 0;
 }
 
 static void record_give(struct weir_task *task)
 {
-    (void)wi_add_relaxed(&slab.ended, 1);
     struct wi_worker *worker = wi_worker_enter();
     if (worker == NULL) {
         give_records(task, task);
@@ -180,14 +179,53 @@ static void record_give(struct weir_task *task)
     wi_worker_leave(worker);
 }
 
+/* Numbers go to workers by the block, so that spawning touches no line that all of them write. */
+static uint64_t next_id(struct wi_worker *worker)
+{
+    if (worker == NULL)
+        return wi_add_relaxed(&wi_rt.next_task_id, 1) + 1;
+    if (wi_unlikely(worker->id_next == worker->id_end)) {
+        worker->id_next = wi_add_relaxed(&wi_rt.next_task_id, IDS_PER_BLOCK) + 1;
+        worker->id_end = worker->id_next + IDS_PER_BLOCK;
+    }
+    return worker->id_next++;
+}
+
+/* -- counts: each worker keeps its own, written by its holder ---------------------------------- */
+
+static void count_one(struct wi_worker *worker, wi_atomic_i64 *own, wi_atomic_i64 *others)
+{
+    if (worker != NULL)
+        wi_store_relaxed(own, wi_load_relaxed(own) + 1);
+    else
+        (void)wi_add_relaxed(others, 1);
+}
+
+static void count_spawned(struct wi_worker *worker)
+{
+    count_one(worker, worker != NULL ? &worker->spawned : NULL, &slab.spawned);
+}
+
+static void count_ended(struct wi_worker *worker)
+{
+    count_one(worker, worker != NULL ? &worker->ended : NULL, &slab.ended);
+}
+
 int64_t wi_task_count_started(void)
 {
-    return (int64_t)wi_load_relaxed(&wi_rt.next_task_id);
+    int64_t count = wi_load_relaxed(&slab.spawned);
+    for (int i = 0; i < wi_rt.worker_count; i++)
+        count += wi_load_relaxed(&wi_rt.workers[i].spawned);
+    return count;
 }
 
 int64_t wi_task_count_live(void)
 {
-    int64_t live = wi_task_count_started() - wi_load_relaxed(&slab.ended);
+    /* Ended first: a task that ends between the two looks is not counted as less than none. */
+    int64_t ended = wi_load_relaxed(&slab.ended);
+    for (int i = 0; i < wi_rt.worker_count; i++)
+        ended += wi_load_relaxed(&wi_rt.workers[i].ended);
+    const int64_t live = wi_task_count_started() - ended;
     return live > 0 ? live : 0;
 }
 
@@ -195,16 +233,14 @@ int64_t wi_task_count_live(void)
 
 static void task_park(struct wi_parker *parker, weir_time deadline)
 {
-    uint32_t word = WI_PARKER_NOTIFIED;
-    if (wi_cas_acq_rel(&parker->word, &word, WI_PARKER_EMPTY)) /* parker.h: b */
+    if (wi_parker_take_notice(parker)) /* parker.h: c */
         return;
     struct weir_task *task = wi_container_of(parker, struct weir_task, parker);
     const bool timed = deadline != WEIR_NO_DEADLINE;
     if (timed)
         wi_runtime_timer_start(&task->timer, deadline);
     parker->budget = WI_PARKER_BUDGET;
-    wi_task_leave(WI_ACTION_PARK);                         /* c: run by the scheduler */
-    (void)wi_swap_acq_rel(&parker->word, WI_PARKER_EMPTY); /* d */
+    wi_task_leave(WI_ACTION_PARK); /* d: done by whoever runs next */
     if (timed)
         (void)wi_timer_stop(&task->timer);
 }
@@ -240,7 +276,7 @@ struct spawn {
     bool dont_wait; /* for a slot of a limited scope */
 };
 
-static void prepare(struct weir_task *task, const struct spawn *spawn)
+static void prepare(struct weir_task *task, const struct spawn *spawn, uint64_t id)
 {
     const bool vehicle = (spawn->flags & WI_TASK_VEHICLE) != 0;
     wi_parker_init(&task->parker, vehicle ? &wi_thread_parker_ops : &task_parker_ops);
@@ -257,8 +293,8 @@ static void prepare(struct weir_task *task, const struct spawn *spawn)
     task->name = spawn->name != NULL ? spawn->name : "";
     task->site = spawn->site != NULL ? spawn->site : "";
     task->scope = spawn->scope;
-    task->id = wi_add_relaxed(&wi_rt.next_task_id, 1) + 1;
-    task->parker.number = (int32_t)(task->id & INT32_MAX);
+    task->id = id;
+    task->parker.number = (int32_t)(id & INT32_MAX);
     wi_list_init(&task->sibling);
     wi_lock_init(&task->lock);
     task->finished = false;
@@ -267,30 +303,56 @@ static void prepare(struct weir_task *task, const struct spawn *spawn)
     wi_store_relaxed(&task->references, WI_TASK_RUN | (spawn->handle ? WI_TASK_HANDLE : 0u));
 }
 
-static int spawn_task(const struct spawn *spawn, struct weir_task **out)
+static int submit_vehicle(const struct spawn *spawn, struct weir_task *task)
 {
-    struct weir_task *task;
-    int rc = record_take(&task);
-    if (rc != 0)
-        return rc;
-    prepare(task, spawn);
-    rc = wi_scope_child_begin(spawn->scope, task, !spawn->dont_wait);
-    if (rc != 0) {
-        record_give(task);
-        return rc;
-    }
-    if (out != NULL)
-        *out = task;
-    if ((spawn->flags & WI_TASK_VEHICLE) == 0) {
-        wi_task_make_ready(task, false);
-        return 0;
-    }
-    rc = wi_vehicle_submit(task);
+    const int rc = wi_vehicle_submit(task);
     if (rc == 0)
         return 0;
     wi_scope_child_ended(spawn->scope, task, 0);
     record_give(task);
+    count_ended(NULL);
     return rc;
+}
+
+/* `worker`: the calling thread's, which has entered it, or NULL. */
+static int spawn_on(struct wi_thread *thread, struct wi_worker *worker, const struct spawn *spawn,
+                    struct weir_task **out)
+{
+    struct weir_task *task;
+    int rc = record_take(worker, &task);
+    if (rc != 0) {
+        wi_scope_slot_give(spawn->scope);
+        return rc;
+    }
+    prepare(task, spawn, next_id(worker));
+    rc = wi_scope_child_begin(spawn->scope, task);
+    if (rc != 0) {
+        record_give(task);
+        return rc;
+    }
+    count_spawned(worker);
+    if (out != NULL)
+        *out = task;
+    if ((spawn->flags & WI_TASK_VEHICLE) != 0)
+        return submit_vehicle(spawn, task);
+    if (worker != NULL)
+        wi_task_start_ready(thread, task);
+    else
+        wi_task_make_ready(task, false);
+    return 0;
+}
+
+static int spawn_task(const struct spawn *spawn, struct weir_task **out)
+{
+    const int rc = wi_scope_slot_take(spawn->scope, !spawn->dont_wait);
+    if (rc != 0)
+        return rc;
+    struct wi_thread *thread = wi_thread_self(); /* anew: a slot may have been waited for */
+    struct wi_worker *worker = thread != NULL ? wi_worker_enter_on(thread) : NULL;
+    const int spawned = spawn_on(thread, worker, spawn, out);
+    if (worker != NULL)
+        wi_worker_leave_on(thread);
+    return spawned;
 }
 
 /* How a task is carried under the open scheduler. */
@@ -343,28 +405,27 @@ static int spawn_with(weir_task_fn *fn, void *arg, const struct weir_task_opts *
     int rc = wi_runtime_check();
     if (rc != 0)
         return rc;
-    struct weir_task_opts wanted;
-    rc = wi_sized_take(&wanted, sizeof(wanted), opts);
-    if (rc != 0)
-        return rc;
-    if (wanted.stack_bytes > (size_t)1 << WI_STACK_CLASS_MAX)
+    struct weir_task_opts copy;
+    const struct weir_task_opts *wanted = wi_sized_view(&copy, sizeof(copy), opts);
+    if (wanted == NULL || wanted->stack_bytes > (size_t)1 << WI_STACK_CLASS_MAX)
         return WEIR_EINVAL;
-    struct weir_scope *scope = wanted.scope;
+    struct wi_thread *thread = wi_thread_self();
+    struct weir_scope *scope = wanted->scope;
     if (scope == NULL)
-        scope = wanted.detached ? wi_runtime_root() : wi_scope_ambient();
+        scope = wanted->detached ? wi_runtime_root() : wi_scope_ambient();
     struct spawn spawn = {
         .scope = scope,
         .fn = fn,
         .arg = arg,
-        .name = wanted.name,
-        .site = wanted.site,
-        .flags = carry_flags(wanted.blocking, wanted.pinned),
-        .stack_bytes = wanted.stack_bytes,
+        .name = wanted->name,
+        .site = wanted->site,
+        .flags = carry_flags(wanted->blocking, wanted->pinned),
+        .stack_bytes = wanted->stack_bytes,
         .handle = handle,
-        .dont_wait = wanted.dont_wait,
+        .dont_wait = wanted->dont_wait,
     };
-    struct weir_task *parent = wi_task_current();
-    inherit(&spawn, parent != NULL && !wanted.detached ? &parent->parker : NULL, wanted.deadline);
+    struct weir_task *parent = thread != NULL ? thread->task : NULL;
+    inherit(&spawn, parent != NULL && !wanted->detached ? &parent->parker : NULL, wanted->deadline);
     return spawn_task(&spawn, out);
 }
 
@@ -395,23 +456,36 @@ void wi_task_run(struct weir_task *task)
  * given back. */
 static void drop(struct weir_task *task, uint32_t reference)
 {
-    if (wi_sub_acq_rel(&task->references, reference) == reference)
-        record_give(task);
+    if (wi_load_acquire(&task->references) == reference)
+        wi_store_relaxed(&task->references, 0); /* nobody else is left to race with */
+    else if (wi_sub_acq_rel(&task->references, reference) != reference)
+        return;
+    record_give(task);
 }
 
 void wi_task_finish(struct weir_task *task)
 {
     struct weir_scope *scope = task->scope;
     const int result = task->result;
-    wi_lock(&task->lock);
-    task->finished = true;
-    struct wi_waiter *joiner = wi_waitlist_claim_first(&task->joiners);
-    wi_unlock(&task->lock);
-    if (joiner != NULL)
-        wi_waiter_done(joiner, result);
+    /* Without a handle there is no joiner, and there will be none. */
+    if ((wi_load_relaxed(&task->references) & WI_TASK_HANDLE) != 0) {
+        wi_lock(&task->lock);
+        task->finished = true;
+        struct wi_waiter *joiner = wi_waitlist_claim_first(&task->joiners);
+        wi_unlock(&task->lock);
+        if (joiner != NULL)
+            wi_waiter_done(joiner, result);
+    }
     /* While the run holds its reference the record stays this task's, linked into the scope. */
     wi_scope_child_ended(scope, task, result);
+}
+
+void wi_task_drop_run(struct weir_task *task)
+{
+    struct wi_worker *worker = wi_worker_enter();
+    count_ended(worker);
     drop(task, WI_TASK_RUN);
+    wi_worker_leave(worker);
 }
 
 /* Who uses a handle that was given back holds a record that may be another task's by now.  The

@@ -74,8 +74,10 @@ struct weir_task *wi_task_current(void);
 /* What runs on the task's own stack or thread: fn, then the end of its open scopes is checked. */
 void wi_task_run(struct weir_task *task);
 
-/* After the task has left its stack or thread: tells joiner and scope, lets go of the record. */
+/* After fn has returned: tells joiner and scope, which may free what they own at once.  The record
+ * stays the task's until the run lets go of it, when it has left its stack or thread. */
 void wi_task_finish(struct weir_task *task);
+void wi_task_drop_run(struct weir_task *task);
 
 int64_t wi_task_count_started(void);
 int64_t wi_task_count_live(void);

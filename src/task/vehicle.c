@@ -154,10 +154,13 @@ static void vehicle_main(void *arg)
     while (task != NULL) {
         task->flags |= WI_TASK_STARTED;
         vehicle->thread.task = task;
+        *vehicle->thread.current = &task->parker;
         wi_task_run(task);
+        *vehicle->thread.current = NULL;
         vehicle->thread.task = NULL;
         announce_freeing();
         wi_task_finish(task);
+        wi_task_drop_run(task);
         task = next_task(vehicle);
         if (task == NULL)
             task = take_or_end(vehicle);

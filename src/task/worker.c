@@ -29,6 +29,7 @@
 #include "base/check.h"
 #include "os/clock.h"
 #include "os/futex.h"
+#include "sync/handshake.h"
 #include "task/held.h"
 #include "task/rt.h"
 #include "task/runtime.h"
@@ -46,14 +47,6 @@ static const int64_t POLL_NS = 500 * WEIR_NS_PER_US;
 static const int64_t LONG_SLICE_NS = 50 * WEIR_NS_PER_US;
 static const int64_t STACK_RETRY_NS = 10 * WEIR_NS_PER_MS;
 
-#define USER_STATE ((uint64_t)0)
-#define RUNTIME_STATE ((uint64_t)1)
-
-static uint64_t owner_word(const struct wi_thread *thread, uint64_t state)
-{
-    return (uint64_t)(uintptr_t)thread | state;
-}
-
 void wi_worker_init(struct wi_worker *worker, int index)
 {
     worker->index = index;
@@ -61,7 +54,7 @@ void wi_worker_init(struct wi_worker *worker, int index)
     worker->poll_interval = 1;
     wi_store_relaxed(&worker->poll_countdown, 1);
     worker->random = (uint64_t)index * 0x9e3779b97f4a7c15u + 1;
-    wi_runq_init(&worker->queue);
+    wi_runq_init(&worker->queue, wi_rt.worker_count > 1);
     wi_wheel_init(&worker->wheel, wi_clock_now());
 }
 
@@ -164,48 +157,49 @@ static void one_hog_less(void)
 
 /* -- ownership -------------------------------------------------------------------------------- */
 
+bool wi_worker_keeps(struct wi_thread *thread)
+{
+    uint32_t claim;
+    while ((claim = wi_load_acquire(&thread->claim)) == WI_CLAIM_ASKED)
+        wi_os_thread_yield();
+    if (claim == WI_CLAIM_NONE)
+        return true;
+    wi_store_relaxed(&thread->claim, WI_CLAIM_NONE);
+    thread->worker = NULL;
+    return false;
+}
+
 struct wi_worker *wi_worker_enter(void)
 {
     struct wi_thread *thread = wi_thread_self();
-    if (thread == NULL || thread->worker == NULL)
-        return NULL;
-    if (thread->depth > 0) {
-        thread->depth++;
-        return thread->worker;
-    }
-    uint64_t expected = owner_word(thread, USER_STATE);
-    if (!wi_cas_acquire(&thread->worker->owner, &expected, owner_word(thread, RUNTIME_STATE))) {
-        thread->worker = NULL; /* a: taken */
-        return NULL;
-    }
-    thread->depth = 1;
-    return thread->worker;
+    return thread != NULL ? wi_worker_enter_on(thread) : NULL;
 }
 
 void wi_worker_leave(struct wi_worker *worker)
 {
-    if (worker == NULL)
-        return;
-    struct wi_thread *thread = wi_thread_self();
-    if (--thread->depth == 0)
-        wi_store_release(&worker->owner, owner_word(thread, USER_STATE)); /* b */
+    if (worker != NULL)
+        wi_worker_leave_on(wi_thread_self());
 }
 
-struct wi_thread *wi_worker_take(struct wi_worker *worker, uint64_t seen_owner)
+bool wi_worker_take(struct wi_worker *worker)
 {
-    if ((seen_owner & RUNTIME_STATE) != 0 || seen_owner == 0)
-        return NULL;
-    struct wi_thread *thread = (struct wi_thread *)(uintptr_t)seen_owner;
-    /* Before the CAS: once it has succeeded the thread may come back at any moment. */
-    uint64_t expected = seen_owner;
+    struct wi_thread *thread = wi_load_acquire(&worker->holder);
+    if (thread == NULL || wi_load_relaxed(&thread->state) != WI_STATE_USER)
+        return false;
+    /* Before the claim: once that says TAKEN the thread may come back at any moment. */
     (void)wi_add_acq_rel(&wi_rt.hogs, 1);
     wi_store_relaxed(&thread->hog, 1);
-    if (!wi_cas_acq_rel(&worker->owner, &expected, RUNTIME_STATE)) { /* c */
+    wi_store_seq_cst(&thread->claim, WI_CLAIM_ASKED); /* d */
+    wi_handshake_barrier();
+    if (wi_load_seq_cst(&thread->state) != WI_STATE_USER) { /* e */
         wi_store_relaxed(&thread->hog, 0);
+        wi_store_release(&thread->claim, WI_CLAIM_NONE);
         one_hog_less();
-        return NULL;
+        return false;
     }
-    return thread;
+    wi_store_relaxed(&worker->holder, NULL);
+    wi_store_release(&thread->claim, WI_CLAIM_TAKEN);
+    return true;
 }
 
 bool wi_worker_give(struct wi_worker *worker)
@@ -218,8 +212,8 @@ bool wi_worker_give(struct wi_worker *worker)
     if (spare == NULL)
         return wi_thread_create(worker) == 0;
     spare->worker = worker;
-    wi_store_release(&worker->owner, owner_word(spare, RUNTIME_STATE)); /* d */
-    wi_store_release(&spare->wake, 1);
+    wi_store_release(&worker->holder, spare);
+    wi_store_release(&spare->wake, 1); /* f */
     wi_futex_wake(&spare->wake, 1);
     return true;
 }
@@ -239,9 +233,28 @@ static void queue_push(struct wi_worker *worker, struct weir_task *task)
     }
 }
 
+void wi_task_start_ready(struct wi_thread *thread, struct weir_task *task)
+{
+    queue_push(thread->worker, task);
+    /* Without a task the thread turns a loop, or lets its owner sleep between turns. */
+    if (!thread->dispatching && (thread->worker->queue.shared || thread->task == NULL))
+        wi_worker_wake_one(); /* d */
+}
+
+/* Puts a task, or none, into the slot of the task woken last; what was there. */
+static struct weir_task *next_swap(struct wi_worker *worker, struct weir_task *task)
+{
+    if (worker->queue.shared)
+        return wi_swap_seq_cst(&worker->next, task);
+    struct weir_task *before = wi_load_relaxed(&worker->next);
+    wi_store_relaxed(&worker->next, task);
+    return before;
+}
+
 void wi_task_make_ready(struct weir_task *task, bool woken)
 {
-    struct wi_worker *worker = wi_worker_enter();
+    struct wi_thread *thread = wi_thread_self();
+    struct wi_worker *worker = thread != NULL ? wi_worker_enter_on(thread) : NULL;
     if (worker == NULL) {
         /* The task may have ended, and everything with it, before the wake below is through: so
          * closing waits for us.  Counted before the push, which the task's end comes after. */
@@ -251,10 +264,9 @@ void wi_task_make_ready(struct weir_task *task, bool woken)
         (void)wi_sub_acq_rel(&wi_rt.outsiders, 1); /* pairs with weir_close() */
         return;
     }
-    struct wi_thread *thread = wi_thread_self();
     bool alone = false;
     if (woken && !thread->dispatching && worker->lifo_left > 0) {
-        task = wi_swap_seq_cst(&worker->next, task); /* c */
+        task = next_swap(worker, task); /* c */
         alone = task == NULL; /* it runs here as soon as the waker parks: nobody need wake */
     }
     if (task != NULL)
@@ -265,7 +277,7 @@ void wi_task_make_ready(struct weir_task *task, bool woken)
         alone = false;
     bool quiet = alone || thread->dispatching;
     bool turned_from_outside = thread->depth == 1 && thread->task == NULL && !thread->dispatching;
-    wi_worker_leave(worker);
+    wi_worker_leave_on(thread);
     if (!quiet || turned_from_outside)
         wi_worker_wake_one(); /* d */
 }
@@ -496,6 +508,21 @@ static void release_held(struct wi_worker *worker)
     }
 }
 
+/* What lies in the worker's own queue and slot. */
+static inline struct weir_task *find_queued(struct wi_worker *worker)
+{
+    struct weir_task *task;
+    if (worker->lifo_left > 0 && wi_load_relaxed(&worker->next) != NULL &&
+        (task = next_swap(worker, NULL)) != NULL) {
+        worker->lifo_left--;
+        return task;
+    }
+    worker->lifo_left = LIFO_MAX;
+    if ((task = wi_runq_pop(&worker->queue)) != NULL)
+        return task;
+    return wi_load_relaxed(&worker->next) != NULL ? next_swap(worker, NULL) : NULL;
+}
+
 static struct weir_task *find_own(struct wi_thread *thread, struct wi_worker *worker)
 {
     worker->tick++;
@@ -508,20 +535,23 @@ static struct weir_task *find_own(struct wi_thread *thread, struct wi_worker *wo
     struct weir_task *task;
     if (worker->tick % GLOBAL_FIRST_EVERY == 0 && (task = inject_pop(worker)) != NULL)
         return task;
-    if (worker->lifo_left > 0 && wi_load_relaxed(&worker->next) != NULL) {
-        task = wi_swap_acq_rel(&worker->next, NULL);
-        if (task != NULL) {
-            worker->lifo_left--;
-            return task;
-        }
+    task = find_queued(worker);
+    return task != NULL ? task : inject_pop(worker);
+}
+
+/* The next task if it is at hand and nothing else is due: what a task that leaves switches to
+ * without going by way of the scheduler's own stack. */
+static struct weir_task *find_at_once(struct wi_worker *worker)
+{
+    const int countdown = wi_load_relaxed(&worker->poll_countdown);
+    if (countdown <= 1 || (worker->tick + 1) % GLOBAL_FIRST_EVERY == 0 || worker->searching)
+        return NULL;
+    struct weir_task *task = find_queued(worker);
+    if (task != NULL) {
+        worker->tick++;
+        wi_store_relaxed(&worker->poll_countdown, countdown - 1);
     }
-    worker->lifo_left = LIFO_MAX;
-    if ((task = wi_runq_pop(&worker->queue)) != NULL)
-        return task;
-    if (wi_load_relaxed(&worker->next) != NULL &&
-        (task = wi_swap_acq_rel(&worker->next, NULL)) != NULL)
-        return task;
-    return inject_pop(worker);
+    return task;
 }
 
 static struct weir_task *steal(struct wi_worker *worker)
@@ -575,11 +605,17 @@ static struct weir_task *find_task(struct wi_thread *thread, struct wi_worker *w
 
 /* -- running ---------------------------------------------------------------------------------- */
 
+static void arrive(struct weir_task *task);
+
 static void task_entry(void *arg)
 {
     struct weir_task *task = arg;
-    wi_fiber_arrive(&task->fiber);
+    arrive(task);
     wi_task_run(task);
+    /* Who waits for the end is told from here, so that the switch can go straight to him: nothing
+     * of the task but its record, which the run still holds, and its stack are touched after. */
+    (void)wi_worker_enter_on(wi_thread_self()); /* once for all that follows */
+    wi_task_finish(task);
     wi_task_leave(WI_ACTION_EXIT);
     wi_bug(__FILE__, __LINE__, "a task that ended does not run again");
 }
@@ -588,6 +624,7 @@ static void task_entry(void *arg)
 static bool attach_stack(struct wi_worker *worker, struct weir_task *task)
 {
     struct wi_stack *stack;
+    task->flags |= WI_TASK_STARTED;
     if (wi_stack_take(&worker->stacks, task->stack_bytes_wanted, &stack) != 0)
         return false;
     task->stack = stack;
@@ -600,14 +637,12 @@ static bool attach_stack(struct wi_worker *worker, struct weir_task *task)
     return true;
 }
 
-static void detach_stack(struct weir_task *task)
+static void detach_stack(struct wi_thread *thread, struct weir_task *task)
 {
-    struct wi_worker *worker = wi_worker_enter();
     wi_asan_clear(task->stack->low, wi_stack_bytes(task->stack));
     wi_tsan_drop(&task->fiber);
-    wi_stack_give(worker != NULL ? &worker->stacks : NULL, task->stack);
+    wi_stack_give(thread->worker != NULL ? &thread->worker->stacks : NULL, task->stack);
     task->stack = NULL;
-    wi_worker_leave(worker);
 }
 
 static void check_canary(const struct weir_task *task)
@@ -617,28 +652,42 @@ static void check_canary(const struct weir_task *task)
                       (int64_t)wi_stack_bytes(task->stack));
 }
 
+/* Back to the end of the line. */
+static void requeue(struct wi_thread *thread, struct weir_task *task)
+{
+    if (wi_unlikely(thread->worker == NULL)) {
+        wi_task_make_ready(task, false);
+        return;
+    }
+    queue_push(thread->worker, task);
+    if (thread->worker->queue.shared)
+        wi_worker_wake_one(); /* d */
+}
+
 /* What a task that left its stack asked for.  From the PARKED on it may run elsewhere. */
-static void finish_switch(struct weir_task *task, enum wi_action action)
+static void finish_switch(struct wi_thread *thread, struct weir_task *task)
 {
     check_canary(task);
-    switch (action) {
+    switch (thread->action) {
     case WI_ACTION_PARK: {
         uint32_t word = WI_PARKER_EMPTY;
-        if (!wi_cas_acq_rel(&task->parker.word, &word, WI_PARKER_PARKED)) /* parker.h: c */
+        if (!wi_cas_acq_rel(&task->parker.word, &word, WI_PARKER_PARKED)) { /* parker.h: d */
+            (void)wi_swap_acq_rel(&task->parker.word, WI_PARKER_EMPTY);
             wi_task_make_ready(task, true);
+        }
         return;
     }
     case WI_ACTION_YIELD:
-        wi_task_make_ready(task, false);
+        requeue(thread, task);
         return;
     case WI_ACTION_EXIT:
-        detach_stack(task);
-        wi_task_finish(task);
+        detach_stack(thread, task);
+        wi_task_drop_run(task);
         return;
     case WI_ACTION_NONE:
         break;
     }
-    wi_bug_unless_cmp(action, !=, WI_ACTION_NONE);
+    wi_bug_unless_cmp(thread->action, !=, WI_ACTION_NONE);
 }
 
 /* Whether a task that has not run yet may do so now; then it has a stack.  Else it is held. */
@@ -656,44 +705,83 @@ static bool may_start(struct wi_worker *worker, struct weir_task *task)
     return false;
 }
 
-static void run_task(struct wi_thread *thread, struct wi_worker *worker, struct weir_task *task)
+/* Whether the task can run now: it has a stack, or gets one.  If not it is held. */
+static bool prepare_run(struct wi_worker *worker, struct weir_task *task)
 {
-    if (task->stack == NULL && !may_start(worker, task))
-        return;
-    task->flags |= WI_TASK_STARTED;
+    return wi_likely(task->stack != NULL) || may_start(worker, task);
+}
+
+/* Right before the switch to the task; arrive() follows on its stack. */
+static void begin_run(struct wi_thread *thread, struct wi_worker *worker, struct weir_task *task)
+{
     thread->task = task;
-    thread->action = WI_ACTION_NONE;
+    *thread->current = &task->parker;
     wi_store_relaxed(&worker->run_name, (void *)(uintptr_t)task->name);
     wi_store_relaxed(&worker->run_site, (void *)(uintptr_t)task->site);
     wi_store_relaxed(&worker->runs, wi_load_relaxed(&worker->runs) + 1);
-    thread->depth = 0;
-    wi_store_release(&worker->owner, owner_word(thread, USER_STATE)); /* b */
+}
 
+/* What the task or scheduler that was left for this context wants done with itself. */
+static void finish_left(struct wi_thread *thread)
+{
+    struct weir_task *left = thread->left;
+    if (left == NULL)
+        return;
+    thread->left = NULL;
+    finish_switch(thread, left);
+}
+
+/* A task begins or goes on, on its own stack, maybe on another thread than before. */
+static void arrive(struct weir_task *task)
+{
+    wi_fiber_arrive(&task->fiber);
+    struct wi_thread *thread = wi_thread_self();
+    finish_left(thread);
+    thread->depth = 0;
+    wi_store_release(&thread->state, WI_STATE_USER); /* c */
+}
+
+/* From the scheduler's own stack. */
+static void run_task(struct wi_thread *thread, struct wi_worker *worker, struct weir_task *task)
+{
+    if (!prepare_run(worker, task))
+        return;
+    begin_run(thread, worker, task);
     wi_fiber_leave(&thread->fiber, &task->fiber);
     wi_context_switch(&thread->context, task->context);
     wi_fiber_arrive(&thread->fiber);
 
     /* The worker may be gone: wi_task_leave() has found out. */
     thread->task = NULL;
+    *thread->current = thread == wi_rt.opener ? &thread->parker : NULL;
     if (thread->worker != NULL)
         wi_store_relaxed(&thread->worker->run_site, NULL);
-    finish_switch(task, thread->action);
+    finish_left(thread);
 }
 
 void wi_task_leave(enum wi_action action)
 {
-    (void)wi_worker_enter();
     struct wi_thread *thread = wi_thread_self();
     /* None: the process was forked inside a task, and the child came back from its function. */
     wi_bug_unless(thread != NULL);
+    struct wi_worker *worker = wi_worker_enter_on(thread);
     struct weir_task *task = thread->task;
     wi_bug_unless(task != NULL);
     wi_held_check(task);
     thread->depth = 1;
     thread->action = action;
-    wi_fiber_leave(action == WI_ACTION_EXIT ? NULL : &task->fiber, &thread->fiber);
-    wi_context_switch(&task->context, thread->context);
-    wi_fiber_arrive(&task->fiber);
+    thread->left = task;
+    struct weir_task *next = worker != NULL ? find_at_once(worker) : NULL;
+    struct wi_fiber *from = action == WI_ACTION_EXIT ? NULL : &task->fiber;
+    if (next != NULL && prepare_run(worker, next)) {
+        begin_run(thread, worker, next);
+        wi_fiber_leave(from, &next->fiber);
+        wi_context_switch(&task->context, next->context);
+    } else {
+        wi_fiber_leave(from, &thread->fiber);
+        wi_context_switch(&task->context, thread->context);
+    }
+    arrive(task);
 }
 
 /* -- threads ---------------------------------------------------------------------------------- */
@@ -727,6 +815,8 @@ static bool wait_for_worker(struct wi_thread *thread)
 
 void wi_thread_begin(struct wi_thread *thread)
 {
+    thread->current = wi_current_place();
+    *thread->current = thread == wi_rt.opener ? &thread->parker : NULL;
     void *low = NULL;
     void *high = NULL;
     if (wi_os_thread_stack(&low, &high) == 0) {
@@ -770,7 +860,7 @@ static void rest_between_turns(struct wi_worker *worker)
 void wi_worker_adopt(struct wi_worker *worker, struct wi_thread *thread)
 {
     thread->depth = 1;
-    wi_store_relaxed(&worker->owner, owner_word(thread, RUNTIME_STATE));
+    wi_store_relaxed(&worker->holder, thread);
     rest_between_turns(worker);
     wi_worker_leave(worker);
 }
@@ -789,20 +879,24 @@ int wi_worker_turn(struct wi_thread *thread, weir_time deadline)
 
     int done = 0;
     for (int pass = 0; pass < 2; pass++) {
-        for (int runs = 0; runs < RUNS_PER_TURN_MAX; runs++) {
+        /* A run may go on to others by itself, until the poller is due. */
+        const uint64_t begin = wi_load_relaxed(&worker->runs);
+        uint64_t runs = 0;
+        while (runs < RUNS_PER_TURN_MAX) {
             struct weir_task *task = find_own(thread, worker);
             if (task == NULL)
                 break;
             run_task(thread, worker, task);
-            done++;
+            runs = wi_load_relaxed(&worker->runs) - begin;
         }
+        done += (int)runs;
         if (pass > 0)
             break;
         idle_enter(worker);
         bool wait = done == 0 && !somebody_has_work();
         /* Whoever woke the opener kicked too, but the look at the poller between two tasks may have
          * taken that kick already. */
-        if (wi_load_acquire(&thread->parker.word) == WI_PARKER_NOTIFIED)
+        if (thread->parked && wi_load_acquire(&thread->parker.word) != WI_PARKER_PARKED)
             wait = false;
         weir_time until = wait ? deadline : WEIR_DONT_WAIT;
         if (worker->held != NULL && worker->held_until < until)

@@ -8,17 +8,21 @@
  * runs tasks in it; the thread's own stack is the scheduler's context, so after every switch back
  * the scheduler looks at its thread anew: the worker may be gone.
  *
- * Ownership word of a worker: the holding thread's address, with one bit of state.
- *   USER     the thread runs a task's own code: the monitor may take the worker
- *   RUNTIME  the thread (or the monitor) works on the worker's fields: nobody else may
- * Protocol.
- *   a: wi_worker_enter(): CAS (thread, USER) -> (thread, RUNTIME), acquire.  If it fails, the
- *      worker was taken, and the thread notes that it has none; acquire here too, since it must see
- *      the `hog` that the monitor wrote before c.
- *   b: wi_worker_leave() and the start of a task: store (thread, USER), release.
- *   c: monitor: CAS (thread, USER) -> (nobody, RUNTIME), acquire-release; pairs with b and a.
- *   d: the monitor hands it to a spare thread: store (spare, RUNTIME), release, then the spare's
- *      wake word; the spare's acquire of that word pairs with it.
+ * Ownership: each thread has two words, `state` that it alone writes and `claim` that the monitor
+ * and it write by turns; a worker names the thread that holds it.
+ *   state USER     the thread runs a task's own code: the monitor may take its worker
+ *         RUNTIME  the thread works on the worker's fields: nobody else may
+ *   claim NONE, ASKED (the monitor is about to decide), TAKEN (the thread has lost its worker)
+ * Protocol, a lopsided handshake (sync/handshake.h): entering costs a plain store, since only
+ * a worker that looks stuck is ever asked for.
+ *   a: wi_worker_enter(): state = RUNTIME (light store); b: reads claim; if it is not NONE, waits
+ *      while it is ASKED; TAKEN: notes that it has no worker, and sets NONE.
+ *   c: wi_worker_leave() and the start of a task: state = USER, release.
+ *   d: monitor: claim = ASKED (seq_cst), heavy barrier; e: reads state, acquire, pairs with c:
+ *      USER: the worker is the monitor's, claim = TAKEN; else claim = NONE (release, pairs with b).
+ *      Of a-b and d-e at least one sees the other: a thread that e saw in USER comes to b after d.
+ *   f: the monitor hands the worker to a spare thread, then sets the spare's wake word, release;
+ *      the spare's acquire of that word pairs with it.
  * A thread that comes back to its scheduler without a worker has queued its task globally and waits
  * among the spares. */
 
@@ -26,8 +30,10 @@
 #include <stdint.h>
 
 #include "base/atomic.h"
+#include "base/check.h"
 #include "loop/wheel.h"
 #include "os/thread.h"
+#include "sync/handshake.h"
 #include "sync/runq.h"
 #include "task/sanitize.h"
 #include "task/stack.h"
@@ -40,18 +46,34 @@ enum wi_action {
     WI_ACTION_EXIT
 };
 
+enum {
+    WI_STATE_USER = 0,
+    WI_STATE_RUNTIME = 1
+};
+
+enum {
+    WI_CLAIM_NONE = 0,
+    WI_CLAIM_ASKED = 1,
+    WI_CLAIM_TAKEN = 2
+};
+
 struct wi_thread {
     /* owner: the thread; `worker` also the monitor, while the thread waits as a spare */
     struct wi_worker *worker;
-    struct weir_task *task; /* that runs on it now */
-    void *context;          /* the scheduler's, while a task runs */
-    int depth;              /* > 0: inside the runtime, the worker's word says RUNTIME */
-    enum wi_action action;  /* what the task that just left wants done with it */
-    bool dispatching;       /* handles events: wakes of other workers wait until the end */
+    struct weir_task *task;     /* that runs on it now */
+    struct weir_task *left;     /* that was switched away from, with `action` still to be done */
+    struct wi_parker **current; /* where the thread keeps its current parker */
+    void *context;              /* the scheduler's, while a task runs */
+    int depth;                  /* > 0: inside the runtime, the worker's word says RUNTIME */
+    enum wi_action action;      /* what the task that just left wants done with it */
+    bool dispatching;           /* handles events: wakes of other workers wait until the end */
+    bool parked;                /* turns a `loop` runtime until its parker is woken */
     void *scratch;
     struct wi_fiber fiber;
     struct wi_parker parker; /* of a thread that turns a `loop` runtime */
     /* atomic */
+    wi_atomic_u32 state; /* see above */
+    wi_atomic_u32 claim;
     wi_atomic_u32 wake; /* futex: 1 when a spare was given a worker or shall end */
     wi_atomic_u32 hog;  /* 1: its worker was taken while its task ran */
     /* guarded by the runtime's thread lock */
@@ -61,8 +83,9 @@ struct wi_thread {
 };
 
 struct wi_worker {
-    wi_atomic_u64 owner; /* see above */
-    /* guarded by the ownership word */
+    /* atomic: the monitor writes, and who opens the runtime */
+    wi_atomic_ptr holder; /* the thread; NULL: the monitor */
+    /* owner: the holder in state RUNTIME, see above */
     int index;
     uint32_t tick;
     int lifo_left; /* how often the slot `next` may still be taken in a row */
@@ -75,6 +98,8 @@ struct wi_worker {
     struct wi_stack_cache stacks;
     struct weir_task *free_tasks;
     int free_task_count;
+    uint64_t id_next; /* of the next task that is spawned here, up to id_end (exclusive) */
+    uint64_t id_end;
     uint64_t random;
     bool searching; /* counts in the runtime's `searching` */
     /* guarded by the runtime's idle lock */
@@ -85,6 +110,8 @@ struct wi_worker {
     /* Task runs until poller and timers are looked at.  The owner counts down, and the monitor's
      * wi_worker_look_soon() cuts it short; when both write at once, one of the two is lost. */
     wi_atomic_int poll_countdown;
+    wi_atomic_i64 spawned; /* the holder writes, for statistics */
+    wi_atomic_i64 ended;
     wi_atomic_u64 runs;     /* task runs begun: an unchanged one is a hog's */
     wi_atomic_ptr run_name; /* of the task that runs, NULL between tasks */
     wi_atomic_ptr run_site;
@@ -97,10 +124,40 @@ struct wi_worker {
 struct wi_thread *wi_thread_self(void);
 void wi_thread_set_self(struct wi_thread *thread);
 
+/* b: the monitor has asked for the worker of the calling thread.  Whether the thread keeps it. */
+bool wi_worker_keeps(struct wi_thread *thread);
+
+/* wi_worker_enter() and leave for who knows the calling thread's record already; leave only after
+ * an enter that did not give NULL. */
+static inline struct wi_worker *wi_worker_enter_on(struct wi_thread *thread)
+{
+    if (thread->depth > 0) {
+        thread->depth++;
+        return thread->worker;
+    }
+    if (wi_unlikely(thread->worker == NULL))
+        return NULL;
+    wi_store_light(&thread->state, WI_STATE_RUNTIME);                    /* a */
+    if (wi_unlikely(wi_load_seq_cst(&thread->claim) != WI_CLAIM_NONE) && /* b */
+        !wi_worker_keeps(thread))
+        return NULL;
+    thread->depth = 1;
+    return thread->worker;
+}
+
+static inline void wi_worker_leave_on(struct wi_thread *thread)
+{
+    if (--thread->depth == 0)
+        wi_store_release(&thread->state, WI_STATE_USER); /* c */
+}
+
 /* The calling thread's worker, for its fields, until wi_worker_leave(); NULL if it has none.
  * Nests.  The caller must not wait in between. */
 struct wi_worker *wi_worker_enter(void);
 void wi_worker_leave(struct wi_worker *worker);
+
+/* Makes a new task ready on the worker of the calling thread, which has entered it. */
+void wi_task_start_ready(struct wi_thread *thread, struct weir_task *task);
 
 /* Makes a task ready: a `woken` one may go first (its data is hot), others go last. */
 void wi_task_make_ready(struct weir_task *task, bool woken);
@@ -138,9 +195,8 @@ void wi_worker_wake_one(void);
 /* Wakes every idle worker and spare thread: the runtime stops. */
 void wi_worker_wake_all(void);
 
-/* Monitor: takes the worker from the thread that `seen_owner` names if that still runs a task in
- * it; the thread, or NULL if this is over. */
-struct wi_thread *wi_worker_take(struct wi_worker *worker, uint64_t seen_owner);
+/* Monitor: takes the worker from its holder if that runs a task's own code now.  Whether it did. */
+bool wi_worker_take(struct wi_worker *worker);
 /* Monitor: gives a taken worker to a spare thread, or a new one.  False: there is no thread, and
  * the worker stays the monitor's, which tries again. */
 bool wi_worker_give(struct wi_worker *worker);

@@ -22,9 +22,10 @@ static void *item(intptr_t number)
 static void one_owner_sees_first_in_first_out(void **state)
 {
     (void)state;
-    wi_runq_init(&queue);
-    assert_null(wi_runq_pop(&queue));
-    for (intptr_t round = 0; round < 5; round++) {
+    for (intptr_t round = 0; round < 10; round++) {
+        if (round % 5 == 0) /* with thieves to reckon with, and without */
+            wi_runq_init(&queue, round == 0);
+        assert_null(wi_runq_pop(&queue));
         for (intptr_t i = 1; i <= WI_RUNQ_SLOTS; i++)
             assert_true(wi_runq_push(&queue, item(i)));
         assert_false(wi_runq_push(&queue, item(1)));
@@ -40,7 +41,7 @@ static void spilling_takes_the_older_half(void **state)
 {
     (void)state;
     void *items[WI_RUNQ_SLOTS / 2];
-    wi_runq_init(&queue);
+    wi_runq_init(&queue, true);
     assert_int_equal(wi_runq_spill(&queue, items), 0);
     for (intptr_t i = 1; i <= WI_RUNQ_SLOTS; i++)
         assert_true(wi_runq_push(&queue, item(i)));
@@ -55,8 +56,8 @@ static void a_thief_takes_the_older_half_rounded_up(void **state)
     (void)state;
     static struct wi_runq own;
     for (intptr_t count = 0; count <= WI_RUNQ_SLOTS; count++) {
-        wi_runq_init(&queue);
-        wi_runq_init(&own);
+        wi_runq_init(&queue, true);
+        wi_runq_init(&own, true);
         for (intptr_t i = 1; i <= count; i++)
             assert_true(wi_runq_push(&queue, item(i)));
         const int stolen = wi_runq_steal(&queue, &own);
@@ -73,13 +74,13 @@ static void a_thief_takes_the_older_half_rounded_up(void **state)
 static void the_indices_may_wrap(void **state)
 {
     (void)state;
-    wi_runq_init(&queue);
+    wi_runq_init(&queue, true);
     wi_store_relaxed(&queue.head, UINT32_MAX - 10);
     wi_store_relaxed(&queue.tail, UINT32_MAX - 10);
     for (intptr_t i = 1; i <= 100; i++)
         assert_true(wi_runq_push(&queue, item(i)));
     static struct wi_runq own;
-    wi_runq_init(&own);
+    wi_runq_init(&own, true);
     assert_int_equal(wi_runq_steal(&queue, &own), 50);
     for (intptr_t i = 51; i <= 100; i++)
         assert_ptr_equal(wi_runq_pop(&queue), item(i));
@@ -107,7 +108,7 @@ static void *thief(void *arg)
 {
     static struct wi_runq own[THIEVES];
     struct wi_runq *mine = &own[(intptr_t)arg];
-    wi_runq_init(mine);
+    wi_runq_init(mine, true);
     while (peek(&taken) < ITEMS) {
         (void)wi_runq_steal(&queue, mine);
         void *got;
@@ -126,7 +127,7 @@ static void owner_and_thieves_conserve_every_item(void **state)
     (void)state;
     uint64_t seed = test_seed();
     pthread_t threads[THIEVES];
-    wi_runq_init(&queue);
+    wi_runq_init(&queue, true);
     memset(seen, 0, sizeof(seen));
     taken = 0;
     for (intptr_t i = 0; i < THIEVES; i++)

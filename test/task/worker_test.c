@@ -290,21 +290,24 @@ static int enter_and_leave(void *arg)
     (void)arg;
     struct wi_worker *worker = wi_worker_enter();
     CHECK(worker != NULL);
-    const uint64_t word = wi_load_relaxed(&worker->owner);
-    CHECK_EQ(word, (uint64_t)(uintptr_t)wi_thread_self() | 1);
+    struct wi_worker *other = &wi_rt.workers[1 - worker->index];
+    struct wi_thread *thread = wi_thread_self();
+    CHECK(wi_load_relaxed(&worker->holder) == thread);
+    CHECK_EQ(wi_load_relaxed(&thread->state), WI_STATE_RUNTIME);
     CHECK(wi_worker_enter() == worker); /* nests */
     wi_worker_leave(worker);
-    CHECK_EQ(wi_load_relaxed(&worker->owner), word);
+    CHECK_EQ(wi_load_relaxed(&thread->state), WI_STATE_RUNTIME);
     wi_worker_leave(worker);
-    CHECK_EQ(wi_load_relaxed(&worker->owner), word & ~(uint64_t)1);
+    CHECK_EQ(wi_load_relaxed(&thread->state), WI_STATE_USER);
+    CHECK(!wi_worker_take(other)); /* idle: its holder is inside the runtime */
     return 0;
 }
 
-static void the_word_says_runtime_inside_and_user_outside(void **state)
+static void the_state_is_runtime_inside_and_user_outside(void **state)
 {
     (void)state;
     assert_null(wi_worker_enter());
-    const struct weir_opts opts = { .workers = 1 };
+    const struct weir_opts opts = { .workers = 2 };
     run_body_with(&opts, enter_and_leave, NULL);
 }
 
@@ -318,7 +321,7 @@ int main(void)
         cmocka_unit_test(a_full_run_queue_spills_and_nothing_is_lost),
         cmocka_unit_test(sleeping_workers_hear_of_every_task),
         cmocka_unit_test(a_long_slice_sends_for_a_sleeping_worker),
-        cmocka_unit_test(the_word_says_runtime_inside_and_user_outside),
+        cmocka_unit_test(the_state_is_runtime_inside_and_user_outside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
