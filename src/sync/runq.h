@@ -49,6 +49,12 @@ int wi_runq_spill(struct wi_runq *queue, void **items);
 /* Thief: moves half of `victim` (rounded up) to its own, empty queue.  How many. */
 int wi_runq_steal(struct wi_runq *victim, struct wi_runq *own);
 
+/* Owner: how many there are, or fewer by now. */
+static inline uint32_t wi_runq_own_count(struct wi_runq *queue)
+{
+    return wi_load_relaxed(&queue->tail) - wi_load_relaxed(&queue->head);
+}
+
 /* A hint for everybody but the owner. */
 static inline uint32_t wi_runq_count(struct wi_runq *queue)
 {

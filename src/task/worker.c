@@ -45,6 +45,7 @@ enum {
 
 static const int64_t POLL_NS = 500 * WEIR_NS_PER_US;
 static const int64_t LONG_SLICE_NS = 50 * WEIR_NS_PER_US;
+static const int64_t SOON_NS = 20 * WEIR_NS_PER_US;
 static const int64_t STACK_RETRY_NS = 10 * WEIR_NS_PER_MS;
 
 void wi_worker_init(struct wi_worker *worker, int index)
@@ -52,6 +53,7 @@ void wi_worker_init(struct wi_worker *worker, int index)
     worker->index = index;
     worker->lifo_left = LIFO_MAX;
     worker->poll_interval = 1;
+    worker->slice_mean_ns = LONG_SLICE_NS; /* until it is known */
     wi_store_relaxed(&worker->poll_countdown, 1);
     worker->random = (uint64_t)index * 0x9e3779b97f4a7c15u + 1;
     wi_runq_init(&worker->queue, wi_rt.worker_count > 1);
@@ -230,14 +232,29 @@ static void queue_push(struct wi_worker *worker, struct weir_task *task)
         for (int i = 0; i + 1 < count; i++)
             ((struct weir_task *)items[i])->next = items[i + 1];
         inject_push_list(items[0], items[count - 1], count);
+        wi_worker_wake_one(); /* d */
     }
+}
+
+/* Whether a task that is made ready now will run here sooner than a worker that has to be woken
+ * could come for it and bring its own caches up: those before it, and the running one, take a
+ * moment by what a slice takes on average.  Where slices are long others shall come at once: the
+ * stages of a pipeline run beside each other.  A slice may turn out longer than the average; then
+ * the monitor wakes somebody for what waits. */
+static bool runs_here_soon(struct wi_worker *worker)
+{
+    const int64_t before = 1 + (int64_t)wi_runq_own_count(&worker->queue);
+    return before * worker->slice_mean_ns <= SOON_NS;
 }
 
 void wi_task_start_ready(struct wi_thread *thread, struct weir_task *task)
 {
-    queue_push(thread->worker, task);
+    struct wi_worker *worker = thread->worker;
+    const bool quiet = thread->dispatching ||
+                       (thread->task != NULL && (!worker->queue.shared || runs_here_soon(worker)));
+    queue_push(worker, task);
     /* Without a task the thread turns a loop, or lets its owner sleep between turns. */
-    if (!thread->dispatching && (thread->worker->queue.shared || thread->task == NULL))
+    if (!quiet)
         wi_worker_wake_one(); /* d */
 }
 
@@ -264,21 +281,15 @@ void wi_task_make_ready(struct weir_task *task, bool woken)
         (void)wi_sub_acq_rel(&wi_rt.outsiders, 1); /* pairs with weir_close() */
         return;
     }
-    bool alone = false;
-    if (woken && !thread->dispatching && worker->lifo_left > 0) {
+    const bool turned_from_outside =
+        thread->depth == 1 && thread->task == NULL && !thread->dispatching;
+    const bool quiet = thread->dispatching || (!turned_from_outside && runs_here_soon(worker));
+    if (woken && !thread->dispatching && worker->lifo_left > 0)
         task = next_swap(worker, task); /* c */
-        alone = task == NULL; /* it runs here as soon as the waker parks: nobody need wake */
-    }
     if (task != NULL)
-        queue_push(worker, task);
-    /* Where slices are long, though, another worker shall come for it: stages of a pipeline run
-     * beside each other. */
-    if (worker->slice_mean_ns > LONG_SLICE_NS)
-        alone = false;
-    bool quiet = alone || thread->dispatching;
-    bool turned_from_outside = thread->depth == 1 && thread->task == NULL && !thread->dispatching;
+        queue_push(worker, task); /* c */
     wi_worker_leave_on(thread);
-    if (!quiet || turned_from_outside)
+    if (!quiet)
         wi_worker_wake_one(); /* d */
 }
 
@@ -453,6 +464,9 @@ static int poll_now(struct wi_thread *thread, struct wi_worker *worker)
     wi_store_relaxed(&worker->poll_countdown, worker->poll_interval);
     worker->polled = now;
     worker->polled_runs = wi_load_relaxed(&worker->runs);
+    /* What was queued without a word, when slices were short. */
+    if (wi_worker_has_work(worker) && !runs_here_soon(worker))
+        wi_worker_wake_one();
     int handled = handle_timers(thread, worker, now);
     if (!driver_try())
         return handled;
