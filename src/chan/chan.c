@@ -66,9 +66,12 @@ static uint8_t *place(struct weir_chan *ch, size_t offset)
     return ch->buffer + index * ch->elem_bytes;
 }
 
-static void copy_message(struct weir_chan *ch, void *target, const void *source)
+/* A pointer or a number is copied without a call. */
+static inline void copy_message(const struct weir_chan *ch, void *target, const void *source)
 {
-    if (ch->elem_bytes > 0)
+    if (wi_likely(ch->elem_bytes == sizeof(uint64_t)))
+        memcpy(target, source, sizeof(uint64_t));
+    else if (ch->elem_bytes > 0)
         memcpy(target, source, ch->elem_bytes);
 }
 

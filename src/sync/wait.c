@@ -5,7 +5,6 @@
 #include <stddef.h>
 
 #include "base/check.h"
-#include "sync/cancel.h"
 
 static void init(struct wi_wait *wait, bool single, const struct wi_waitable *waitable,
                  const void *object)
@@ -142,7 +141,7 @@ int wi_wait(struct wi_wait *wait, weir_time deadline, enum wi_wait_kind kind)
     }
 }
 
-struct wi_waiter *wi_waitlist_claim_first(struct wi_list *queue)
+struct wi_waiter *wi_waitlist_claim_queued(struct wi_list *queue)
 {
     struct wi_list *node;
     while ((node = wi_list_pop_front(queue)) != NULL) {
@@ -168,15 +167,9 @@ void wi_waitlist_finish(struct wi_list *claimed, int result)
         wi_waiter_done(wi_container_of(node, struct wi_waiter, node), result);
 }
 
-bool wi_entry_canceled(weir_time deadline)
+void wi_entry_yield(struct wi_parker *parker)
 {
-    if (deadline == WEIR_DONT_WAIT)
-        return false;
-    struct wi_parker *parker = wi_current_parker();
-    if (wi_unlikely(--parker->budget == 0)) {
-        parker->budget = WI_PARKER_BUDGET;
-        if (parker->ops->yield != NULL)
-            parker->ops->yield(parker);
-    }
-    return wi_parker_canceled(parker);
+    parker->budget = WI_PARKER_BUDGET;
+    if (parker->ops->yield != NULL)
+        parker->ops->yield(parker);
 }

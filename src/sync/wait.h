@@ -35,6 +35,7 @@
 
 #include "base/atomic.h"
 #include "base/list.h"
+#include "sync/cancel.h"
 #include "sync/lock.h"
 #include "sync/parker.h"
 #include "weir/time.h"
@@ -105,7 +106,11 @@ int wi_wait_single(struct wi_waiter *waiter, struct wi_lock *lock, weir_time dea
 
 /* Peer, under the waitable's lock: takes the first waiter that can be claimed off the queue, and
  * drops those that others have won.  NULL if none.  wi_waiter_done() is due after the unlock. */
-struct wi_waiter *wi_waitlist_claim_first(struct wi_list *queue);
+struct wi_waiter *wi_waitlist_claim_queued(struct wi_list *queue);
+static inline struct wi_waiter *wi_waitlist_claim_first(struct wi_list *queue)
+{
+    return wi_list_empty(queue) ? NULL : wi_waitlist_claim_queued(queue);
+}
 
 /* Peer, under the lock: claims every waiter of the queue and moves it to `claimed`, a list of the
  * peer's own. */
@@ -114,11 +119,22 @@ void wi_waitlist_claim_all(struct wi_list *queue, struct wi_list *claimed);
 /* Peer, after the unlock: completes every waiter on its own list. */
 void wi_waitlist_finish(struct wi_list *claimed, int result);
 
+/* The budget of wi_entry_canceled() is spent. */
+void wi_entry_yield(struct wi_parker *parker);
+
 /* Whether the caller is canceled already, for calls that may wait: a sticky cancellation also ends
  * those that would not have had to.  Looks at no clock while nothing is canceled.  A caller that
  * has made WI_PARKER_BUDGET of them without waiting lets others run first, so that two tasks that
  * keep each other supplied do not starve the rest; hence to be called before anything is looked at
  * or locked. */
-bool wi_entry_canceled(weir_time deadline);
+static inline bool wi_entry_canceled(weir_time deadline)
+{
+    if (deadline == WEIR_DONT_WAIT)
+        return false;
+    struct wi_parker *parker = wi_current_parker();
+    if (wi_unlikely(--parker->budget == 0))
+        wi_entry_yield(parker);
+    return wi_parker_canceled(parker);
+}
 
 #endif

@@ -14,7 +14,7 @@ int weir_yield(void)
     struct weir_task *task = wi_task_current();
     if (task == NULL) {
         wi_os_thread_yield();
-        return 0;
+        return wi_parker_canceled(wi_current_parker()) ? WEIR_ECANCELED : 0;
     }
     if ((task->flags & WI_TASK_VEHICLE) != 0)
         wi_os_thread_yield();
