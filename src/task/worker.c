@@ -30,6 +30,7 @@
 #include "os/clock.h"
 #include "os/futex.h"
 #include "sync/handshake.h"
+#include "task/exceptions.h"
 #include "task/held.h"
 #include "task/rt.h"
 #include "task/runtime.h"
@@ -773,6 +774,15 @@ static void run_task(struct wi_thread *thread, struct wi_worker *worker, struct 
     finish_left(thread);
 }
 
+/* Apart, so that a C program pays one comparison for it. */
+__attribute__((noinline)) static void switch_with_exceptions(void **save, void *target)
+{
+    struct wi_exceptions exceptions;
+    wi_exceptions_take(&exceptions);
+    wi_context_switch(save, target);
+    wi_exceptions_give(&exceptions);
+}
+
 void wi_task_leave(enum wi_action action)
 {
     struct wi_thread *thread = wi_thread_self();
@@ -787,14 +797,18 @@ void wi_task_leave(enum wi_action action)
     thread->left = task;
     struct weir_task *next = worker != NULL ? find_at_once(worker) : NULL;
     struct wi_fiber *from = action == WI_ACTION_EXIT ? NULL : &task->fiber;
+    void *target = thread->context;
     if (next != NULL && prepare_run(worker, next)) {
         begin_run(thread, worker, next);
         wi_fiber_leave(from, &next->fiber);
-        wi_context_switch(&task->context, next->context);
+        target = next->context;
     } else {
         wi_fiber_leave(from, &thread->fiber);
-        wi_context_switch(&task->context, thread->context);
     }
+    if (wi_exceptions_exist())
+        switch_with_exceptions(&task->context, target);
+    else
+        wi_context_switch(&task->context, target);
     arrive(task);
 }
 
@@ -884,6 +898,8 @@ int wi_worker_turn(struct wi_thread *thread, weir_time deadline)
     struct wi_worker *worker = wi_worker_enter();
     wi_bug_unless(worker != NULL);
     wi_bug_unless_cmp(thread->depth, ==, 1);
+    struct wi_exceptions exceptions; /* the opener may wait in a catch block */
+    wi_exceptions_take(&exceptions);
     idle_leave(worker);
     stop_searching(worker);
     wi_store_seq_cst(&worker->driving, 0);
@@ -921,6 +937,7 @@ int wi_worker_turn(struct wi_thread *thread, weir_time deadline)
 
     rest_between_turns(worker);
     wi_worker_leave(worker);
+    wi_exceptions_give(&exceptions);
     if (wi_monitor_loop() == NULL)
         wi_runtime_drain_log();
     return done;
