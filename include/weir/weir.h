@@ -17,9 +17,11 @@
 #include "weir/scope.h"
 #include "weir/select.h"
 #include "weir/serve.h"
+#include "weir/signal.h"
 #include "weir/task.h"
 #include "weir/time.h"
 #include "weir/timeout.h"
+#include "weir/timer.h"
 
 /* glibc declares the function behind errno const, so a compiler may keep one thread's address over
  * a wait after which the task runs on another thread.  This one is asked again each time. */

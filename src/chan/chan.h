@@ -33,6 +33,17 @@ struct weir_chan {
 int wi_chan_send_locked(struct weir_chan *ch, const void *msg, struct wi_waiter **served);
 int wi_chan_recv_locked(struct weir_chan *ch, void *msg, struct wi_waiter **served);
 
+/* Whether a try would be more than WEIR_EAGAIN, if every waiter on the queues can be claimed. */
+static inline bool wi_chan_sendable_locked(const struct weir_chan *ch)
+{
+    return ch->closed || ch->count < ch->cap_elems || !wi_list_empty(&ch->receivers);
+}
+
+static inline bool wi_chan_receivable_locked(const struct weir_chan *ch)
+{
+    return ch->closed || ch->count > 0 || !wi_list_empty(&ch->senders);
+}
+
 extern const struct wi_waitable wi_chan_send_waitable;
 extern const struct wi_waitable wi_chan_recv_waitable;
 

@@ -236,6 +236,22 @@ int wi_wheel_advance(struct wi_wheel *wheel, weir_time now, int max)
     return fired;
 }
 
+void wi_wheel_clear(struct wi_wheel *wheel)
+{
+    wi_lock(&wheel->lock);
+    for (int level = 0; level < WI_WHEEL_LEVELS; level++) {
+        for (int slot = 0; slot < WI_WHEEL_SLOTS; slot++) {
+            struct wi_list *node;
+            while ((node = wi_list_pop_front(&wheel->slots[level][slot])) != NULL)
+                wi_store_relaxed(&wi_container_of(node, struct wi_timer, node)->wheel, NULL);
+        }
+        wheel->occupied[level] = 0;
+    }
+    wheel->count = 0;
+    wi_store_seq_cst(&wheel->next, WEIR_NO_DEADLINE);
+    wi_unlock(&wheel->lock);
+}
+
 bool wi_wheel_valid(struct wi_wheel *wheel)
 {
     bool valid = true;

@@ -63,6 +63,10 @@ bool wi_timer_running(struct wi_timer *timer);
 /* Fires what is due, at most `max` timers; the number fired. */
 int wi_wheel_advance(struct wi_wheel *wheel, weir_time now, int max);
 
+/* Takes every timer off without firing it; each forgets the wheel, whose memory may go.  Nobody may
+ * start or stop one of them meanwhile. */
+void wi_wheel_clear(struct wi_wheel *wheel);
+
 /* The instant at which wi_wheel_advance() has something to do at the earliest. */
 static inline weir_time wi_wheel_next(struct wi_wheel *wheel)
 {

@@ -38,6 +38,29 @@ void wi_signal_block_all(void);
 /* Ignores SIGPIPE for the process; only weir_main does this. */
 void wi_signal_ignore_pipe(void);
 
+/* Caught signals: counted instead of doing what they did, whichever thread they reach.  One set for
+ * the process; catching and letting go are serialised by the caller. */
+enum {
+    WI_SIGNALS_MAX = 64 /* the highest number */
+};
+
+/* The descriptor that becomes readable when a caught signal arrives, and that stays open.  0 or
+ * more, or WEIR_EMFILE, WEIR_ENFILE, WEIR_ENOMEM. */
+WEIR_CHECK int wi_signal_catch_open(void);
+
+/* Makes it unreadable until the next arrival; the counts are to be looked at after. */
+void wi_signal_catch_drain(void);
+
+/* Whether there is such a signal and it may be caught: it is no fault of the program itself. */
+bool wi_signal_catchable(int signal);
+
+/* Begins to catch, after wi_signal_catch_open(); letting go restores the disposition of before. */
+WEIR_CHECK int wi_signal_catch(int signal);
+void wi_signal_let_go(int signal);
+
+/* How many have arrived, ever.  Any thread. */
+uint64_t wi_signal_caught(int signal);
+
 /* Calls `report(address)` on the thread's alternate stack when an access faults (SIGSEGV,
  * SIGBUS), then hands on to the handler that was there before, or lets the process die of the
  * signal.  `report` is async-signal-safe.  Installing twice is harmless. */

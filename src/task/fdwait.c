@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* weir_fd_wait(): waiting on descriptors that are not ours.
+/* weir_fd_wait(), and descriptors in a select: waiting on descriptors that are not ours.
  *
  * A plain thread asks poll(2) itself.  A task adds the descriptor to the runtime's poller for the
  * time of the call.  A poller takes a descriptor once, so tasks that wait on the same one share a
@@ -15,6 +15,7 @@
 #include "loop/stable.h"
 #include "os/poll.h"
 #include "task/runtime.h"
+#include "task/selectables.h"
 #include "weir/net.h"
 #include "weir/task.h"
 
@@ -129,9 +130,106 @@ int weir_fd_wait(int fd, int interest, weir_time deadline)
         return rc;
     if (joined || deadline == WEIR_DONT_WAIT)
         rc = wi_poll_one(fd, (uint32_t)interest, WEIR_DONT_WAIT);
-    if ((!joined && deadline != WEIR_DONT_WAIT) ||
-        (rc == WEIR_ETIMEDOUT && deadline != WEIR_DONT_WAIT))
-        rc = wi_io_wait(&foreign->io, (uint32_t)interest, deadline);
+    if (deadline != WEIR_DONT_WAIT && (!joined || rc == WEIR_ETIMEDOUT)) {
+        /* A shared record may keep the bit of an event whose bytes were read long ago. */
+        do {
+            rc = wi_io_wait(&foreign->io, (uint32_t)interest, deadline);
+        } while (joined && rc > 0 &&
+                 wi_poll_one(fd, (uint32_t)interest, WEIR_DONT_WAIT) == WEIR_ETIMEDOUT);
+    }
     part(foreign);
     return public_bits(rc, interest);
 }
+
+/* -- in a select ------------------------------------------------------------------------------ */
+
+static uint32_t interest_of(const struct weir_select_case *one)
+{
+    return one->op == WEIR_SELECT_READABLE ? WI_POLL_READ : WI_POLL_WRITE;
+}
+
+/* Ready now, or broken: the case has its result.  False: not ready. */
+static bool found_ready(struct weir_select_case *one)
+{
+    const int rc = wi_poll_one(one->fd, interest_of(one), WEIR_DONT_WAIT);
+    if (rc == WEIR_ETIMEDOUT)
+        return false;
+    one->result = public_bits(rc, (int)interest_of(one));
+    return true;
+}
+
+static bool fd_begin(struct wi_selected *selected, bool may_wait)
+{
+    struct weir_select_case *one = selected->one;
+    if (one->fd < 0)
+        return false;
+    int rc = wi_runtime_check();
+    if (rc == 0 && found_ready(one))
+        return true;
+    struct foreign *foreign = NULL;
+    bool joined = false;
+    if (rc == 0 && may_wait)
+        rc = join(one->fd, &foreign, &joined);
+    if (rc != 0) {
+        one->result = rc;
+        return true;
+    }
+    /* Who made the record is told by the poller what is ready at the time. */
+    if (joined && found_ready(one)) {
+        part(foreign);
+        return true;
+    }
+    selected->object = foreign;
+    return false;
+}
+
+static struct wi_lock *fd_lock(void *object)
+{
+    return &((struct foreign *)object)->io.lock;
+}
+
+static bool fd_ready(const struct wi_selected *selected)
+{
+    const struct foreign *foreign = selected->object;
+    return (foreign->io.ready & interest_of(selected->one)) != 0;
+}
+
+/* The bit may be of an event whose bytes somebody has read meanwhile: asked once more, which is
+ * worth a system call under the locks because it is rare.  A bit that holds stays, for others that
+ * have asked before it came. */
+static int fd_take(struct wi_selected *selected, struct wi_waiter **served)
+{
+    (void)served;
+    struct foreign *foreign = selected->object;
+    if (found_ready(selected->one))
+        return 0;
+    foreign->io.ready &= ~interest_of(selected->one);
+    return WEIR_EAGAIN;
+}
+
+static struct wi_list *fd_queue(struct wi_selected *selected)
+{
+    struct foreign *foreign = selected->object;
+    return selected->one->op == WEIR_SELECT_READABLE ? &foreign->io.readers : &foreign->io.writers;
+}
+
+static void fd_done(struct wi_selected *selected)
+{
+    selected->one->result = public_bits(selected->one->result, (int)interest_of(selected->one));
+}
+
+static void fd_end(struct wi_selected *selected)
+{
+    if (selected->object != NULL)
+        part(selected->object);
+}
+
+const struct wi_selectable wi_fd_selectable = {
+    .begin = fd_begin,
+    .lock = fd_lock,
+    .ready_locked = fd_ready,
+    .take_locked = fd_take,
+    .queue_locked = fd_queue,
+    .done = fd_done,
+    .end = fd_end,
+};

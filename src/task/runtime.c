@@ -24,7 +24,10 @@
 #include "sync/thread_parker.h"
 #include "task/overflow.h"
 #include "task/rt.h"
+#include "task/selectables.h"
+#include "task/signals.h"
 #include "task/task.h"
+#include "task/timer.h"
 
 enum {
     OPEN_YES = 1,
@@ -266,6 +269,10 @@ static void workers_close(void)
 {
     size_t page = wi_vm_page_bytes();
     size_t bytes = (size_t)wi_rt.worker_count * sizeof(struct wi_worker);
+    for (int i = 0; i < wi_rt.worker_count; i++) {
+        wi_wheel_clear(&wi_rt.workers[i].wheel);
+        wi_timer_stock_close(&wi_rt.workers[i].timers);
+    }
     wi_vm_unmap(wi_rt.workers, (bytes + page - 1) / page * page);
     wi_rt.workers = NULL;
 }
@@ -323,6 +330,7 @@ int weir_open(const struct weir_opts *opts)
     wi_task_slab_open(opts->tasks_max > 0 ? opts->tasks_max : TASKS_MAX_DEFAULT);
     wi_stack_pool_open(opts->stack_bytes);
     wi_vehicles_open(wi_rt.threads_max);
+    wi_selectables_set(wi_selectables);
     if (wi_rt.scheduler != WEIR_SCHEDULER_THREADS) {
         rc = wi_stack_pool_reserve();
         if (rc != 0)
@@ -380,6 +388,7 @@ int weir_close(weir_time deadline)
     if (rc != 0)
         return rc;
 
+    wi_signals_forget();
     wi_vehicles_close();
     /* Threads of others that have woken a task may still be on their way out of the runtime. */
     while (wi_load_acquire(&wi_rt.outsiders) != 0) /* pairs with wi_task_make_ready() */
@@ -393,6 +402,7 @@ int weir_close(weir_time deadline)
     if (wi_rt.log != NULL)
         wi_log_close(wi_clock_now(), log_sink, NULL);
     workers_close();
+    wi_wheel_clear(&wi_rt.loop.wheel);
     wi_loop_close(&wi_rt.loop);
     wi_stack_pool_close();
     wi_task_slab_close();

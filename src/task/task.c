@@ -490,7 +490,7 @@ void wi_task_drop_run(struct weir_task *task)
 
 /* Who uses a handle that was given back holds a record that may be another task's by now.  The
  * check sees it until the record is a task with a handle again. */
-static void check_handle(const struct weir_task *task, const char *call)
+void wi_task_check_handle(const struct weir_task *task, const char *call)
 {
     wi_bug_unless(task != NULL);
     if ((wi_load_relaxed(&task->references) & WI_TASK_HANDLE) == 0)
@@ -506,7 +506,7 @@ static const struct wi_waitable join_waitable = { .what = "join task", .holder =
 
 int weir_task_join(weir_task *task, int *result, weir_time deadline)
 {
-    check_handle(task, "weir_task_join");
+    wi_task_check_handle(task, "weir_task_join");
     if (task == wi_task_current())
         return WEIR_EDEADLK;
     struct wi_wait wait;
@@ -533,15 +533,20 @@ int weir_task_join(weir_task *task, int *result, weir_time deadline)
     return 0;
 }
 
+void wi_task_drop_handle(struct weir_task *task)
+{
+    drop(task, WI_TASK_HANDLE);
+}
+
 void weir_task_release(weir_task *task)
 {
-    check_handle(task, "weir_task_release");
+    wi_task_check_handle(task, "weir_task_release");
     drop(task, WI_TASK_HANDLE);
 }
 
 void weir_task_cancel(weir_task *task, int cause)
 {
-    check_handle(task, "weir_task_cancel");
+    wi_task_check_handle(task, "weir_task_cancel");
     wi_bug_unless_cmp(cause, <, 0);
     wi_parker_cancel(&task->parker, cause);
 }

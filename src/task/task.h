@@ -79,6 +79,10 @@ void wi_task_run(struct weir_task *task);
 void wi_task_finish(struct weir_task *task);
 void wi_task_drop_run(struct weir_task *task);
 
+/* For what takes a handle: aborts, naming the call, if it was given back; gives it back. */
+void wi_task_check_handle(const struct weir_task *task, const char *call);
+void wi_task_drop_handle(struct weir_task *task);
+
 int64_t wi_task_count_started(void);
 int64_t wi_task_count_live(void);
 

@@ -31,6 +31,7 @@
 
 #include "base/atomic.h"
 #include "base/check.h"
+#include "base/slab.h"
 #include "loop/wheel.h"
 #include "os/thread.h"
 #include "sync/handshake.h"
@@ -100,6 +101,7 @@ struct wi_worker {
     int free_task_count;
     uint64_t id_next; /* of the next task that is spawned here, up to id_end (exclusive) */
     uint64_t id_end;
+    struct wi_slab_cache timers; /* free records of weir_timer */
     uint64_t random;
     bool searching; /* counts in the runtime's `searching` */
     /* guarded by the runtime's idle lock */

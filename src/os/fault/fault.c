@@ -30,6 +30,7 @@
       (struct wi_poll * poll, int fd, uint32_t interest, uint64_t token),                          \
       (poll, fd, interest, token))                                                                 \
     X(int, wi_signal_open, WEIR_EMFILE, (const int *signals), (signals))                           \
+    X(int, wi_signal_catch_open, WEIR_EMFILE, (void), ())                                          \
     X(int, wi_process_fork, WEIR_EAGAIN, (void), ())                                               \
     X(int, wi_process_usage, WEIR_ENOENT, (int process_id, struct wi_process_usage *out),          \
       (process_id, out))                                                                           \

@@ -47,6 +47,9 @@ int wi_sim_open_count(void);
 /* The connection breaks: both ends see a reset after the latency. */
 void wi_sim_cut(int fd);
 
+/* A signal arrives at the instant; it must be caught then. */
+void wi_sim_signal(weir_time at, int signal);
+
 /* The fault script: the n-th call from now (1 is the next) of one kind fails with `code`. */
 enum wi_sim_call {
     WI_SIM_LISTEN,
