@@ -47,9 +47,13 @@ struct weir_pool {
     struct wi_lock lock;
     struct wi_list line; /* wi_waiter.node of jobs */
     int waiting;
+    int running;
     int threads;
     int idle;
     bool closing;
+    int64_t done;
+    int64_t rejected;
+    int64_t withdrawn;
     struct pool_thread *ended;
     /* atomic */
     wi_atomic_u32 tickets;
@@ -92,12 +96,18 @@ static struct job *claim_job_locked(struct weir_pool *pool)
     if (waiter == NULL)
         return NULL;
     pool->waiting--;
+    pool->running++;
     return waiter->data;
 }
 
-static void run_job(struct job *job)
+/* The job counts as done before its caller knows, who may destroy the pool then. */
+static void run_job(struct weir_pool *pool, struct job *job)
 {
     job->fn(job->arg);
+    wi_lock(&pool->lock);
+    pool->running--;
+    pool->done++;
+    wi_unlock(&pool->lock);
     wi_waiter_done(&job->waiter, 0);
 }
 
@@ -136,7 +146,7 @@ static void thread_main(void *arg)
     struct pool_thread *thread = arg;
     struct job *job;
     while ((job = next_job(thread->pool, thread)) != NULL)
-        run_job(job);
+        run_job(thread->pool, job);
 }
 
 static void join_ended(struct weir_pool *pool)
@@ -168,8 +178,14 @@ static int start_thread(struct weir_pool *pool)
 void weir_pool_destroy(weir_pool *pool)
 {
     wi_bug_unless(pool != NULL);
+    if (pool->process_id != wi_process_id()) {
+        wi_free(pool);
+        return;
+    }
     wi_lock(&pool->lock);
-    wi_bug_unless(wi_list_empty(&pool->line));
+    if (pool->waiting + pool->running > 0)
+        wi_bug_misuse_values("weir_pool_destroy", "calls are under way: in line", pool->waiting,
+                             "running", pool->running);
     pool->closing = true;
     (void)wi_add_relaxed(&pool->tickets, 1);
     wi_unlock(&pool->lock);
@@ -187,11 +203,15 @@ void weir_pool_destroy(weir_pool *pool)
 }
 
 /* Takes a job off the line whose caller has won it back: nobody else counts it down. */
-static void withdraw(struct weir_pool *pool, struct job *job)
+static void withdraw(struct weir_pool *pool, struct job *job, int reason)
 {
     wi_lock(&pool->lock);
     wi_list_remove(&job->waiter.node);
     pool->waiting--;
+    if (reason == WEIR_EAGAIN)
+        pool->rejected++;
+    else
+        pool->withdrawn++;
     wi_unlock(&pool->lock);
 }
 
@@ -201,6 +221,7 @@ static int submit(struct weir_pool *pool, struct job *job)
 {
     wi_lock(&pool->lock);
     if (pool->waiting >= pool->waiting_max) {
+        pool->rejected++;
         wi_unlock(&pool->lock);
         return WEIR_EOVERFLOW;
     }
@@ -264,6 +285,27 @@ int weir_blocking(weir_pool *pool, void (*fn)(void *arg), void *arg, weir_time d
         rc = wi_wait(&job.wait, WEIR_NO_DEADLINE, WI_WAIT_UNCANCELABLE);
     if (rc >= 0)
         return 0;
-    withdraw(pool, &job);
+    withdraw(pool, &job, rc);
     return rc;
+}
+
+void weir_pool_stats_read(weir_pool *pool, struct weir_pool_stats *out)
+{
+    wi_bug_unless(out != NULL);
+    struct weir_pool_stats all = { 0 };
+    if (pool == NULL)
+        pool = default_pool();
+    if (pool != NULL && pool->process_id == wi_process_id()) {
+        wi_lock(&pool->lock);
+        all = (struct weir_pool_stats){
+            .threads = pool->threads,
+            .running = pool->running,
+            .waiting = pool->waiting,
+            .done = pool->done,
+            .rejected = pool->rejected,
+            .withdrawn = pool->withdrawn,
+        };
+        wi_unlock(&pool->lock);
+    }
+    wi_sized_give(out, &all, sizeof(all));
 }

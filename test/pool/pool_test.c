@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -149,6 +150,171 @@ static void a_forked_child_has_none_of_the_threads(void **state)
     assert_int_equal(run_in_child(blocking_in_a_forked_child, text, sizeof(text)), 0);
 }
 
+/* -- numbers ----------------------------------------------------------------------------------- */
+
+static struct weir_pool_stats stats_of(weir_pool *pool)
+{
+    struct weir_pool_stats stats = { .size = sizeof(stats) };
+    weir_pool_stats_read(pool, &stats);
+    return stats;
+}
+
+struct gated {
+    weir_pool *pool;
+    int gate[2];
+    int number; /* of the caller */
+    int *order; /* NULL: nobody asks */
+    int *place; /* where in `order` the next goes */
+};
+
+static void pass_gate(void *arg)
+{
+    struct gated *gated = arg;
+    char byte;
+    CHECK_EQ(read(gated->gate[0], &byte, 1), 1);
+    if (gated->order != NULL)
+        gated->order[bump(gated->place) - 1] = gated->number;
+}
+
+static void *call_gated(void *arg)
+{
+    struct gated *gated = arg;
+    CHECK_EQ(weir_blocking(gated->pool, pass_gate, gated, WEIR_NO_DEADLINE), 0);
+    return NULL;
+}
+
+static void await_stats(weir_pool *pool, int64_t running, int64_t waiting)
+{
+    struct weir_pool_stats stats;
+    while ((stats = stats_of(pool)).running != running || stats.waiting != waiting)
+        (void)weir_sleep(weir_in_ms(1));
+}
+
+/* One runs, one waits, a third is refused and a fourth gives up. */
+static void the_numbers_say_what_runs_and_waits_and_what_became_of_the_rest(void **state)
+{
+    (void)state;
+    struct gated gated = { .pool = make(1, 1, 0) };
+    pthread_t threads[2];
+    assert_int_equal(pipe(gated.gate), 0);
+    assert_int_equal(stats_of(gated.pool).threads, 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, call_gated, &gated), 0);
+        await_stats(gated.pool, 1, i);
+    }
+    assert_int_equal(stats_of(gated.pool).threads, 1);
+    assert_int_equal(weir_blocking(gated.pool, do_nothing, NULL, WEIR_NO_DEADLINE), WEIR_EOVERFLOW);
+    assert_int_equal(stats_of(gated.pool).rejected, 1);
+    assert_int_equal(stats_of(gated.pool).done, 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(write(gated.gate[1], "x", 1), 1);
+        await_stats(gated.pool, i == 0, 0);
+    }
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(pthread_create(&threads[0], NULL, call_gated, &gated), 0);
+    await_stats(gated.pool, 1, 0);
+    assert_int_equal(weir_blocking(gated.pool, do_nothing, NULL, weir_in_ms(1)), WEIR_ETIMEDOUT);
+    const struct weir_pool_stats stats = stats_of(gated.pool);
+    assert_int_equal(stats.done, 2);
+    assert_int_equal(stats.withdrawn, 1);
+    assert_int_equal(stats.rejected, 1);
+    assert_int_equal(stats.waiting, 0);
+    assert_int_equal(write(gated.gate[1], "x", 1), 1);
+    assert_int_equal(pthread_join(threads[0], NULL), 0);
+    weir_pool_destroy(gated.pool);
+    close(gated.gate[0]);
+    close(gated.gate[1]);
+}
+
+static void the_runtime_s_own_pool_has_numbers_too(void **state)
+{
+    (void)state;
+    const int64_t before = stats_of(NULL).done;
+    assert_int_equal(weir_blocking(NULL, do_nothing, NULL, WEIR_NO_DEADLINE), 0);
+    assert_int_equal(stats_of(NULL).done, before + 1);
+}
+
+enum {
+    LINE = 8
+};
+
+static void jobs_begin_in_the_order_of_their_calls(void **state)
+{
+    (void)state;
+    weir_pool *pool = make(1, LINE, 0);
+    struct gated gated[LINE];
+    pthread_t threads[LINE];
+    int gate[2];
+    int order[LINE];
+    int place = 0;
+    assert_int_equal(pipe(gate), 0);
+    for (int i = 0; i < LINE; i++) {
+        gated[i] = (struct gated){ .pool = pool, .number = i, .order = order, .place = &place };
+        memcpy(gated[i].gate, gate, sizeof(gate));
+        assert_int_equal(pthread_create(&threads[i], NULL, call_gated, &gated[i]), 0);
+        await_stats(pool, 1, i);
+    }
+    for (int i = 0; i < LINE; i++)
+        assert_int_equal(write(gate[1], "x", 1), 1);
+    for (int i = 0; i < LINE; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    for (int i = 0; i < LINE; i++)
+        assert_int_equal(order[i], i);
+    weir_pool_destroy(pool);
+    close(gate[0]);
+    close(gate[1]);
+}
+
+/* -- the end ----------------------------------------------------------------------------------- */
+
+static void destroy_under_way(void)
+{
+    struct gated gated = { .pool = make(1, 4, 0) };
+    pthread_t threads[2];
+    CHECK_EQ(pipe(gated.gate), 0);
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ(pthread_create(&threads[i], NULL, call_gated, &gated), 0);
+        await_stats(gated.pool, 1, i);
+    }
+    weir_pool_destroy(gated.pool);
+}
+
+static void to_destroy_it_under_way_aborts_with_the_numbers(void **state)
+{
+    (void)state;
+    if (built_with_thread_sanitizer()) {
+        printf("SKIP: under ThreadSanitizer a child of several threads can start none\n");
+        skip();
+    }
+    char text[512];
+    assert_int_equal(run_in_child(destroy_under_way, text, sizeof(text)), 128 + SIGABRT);
+    assert_non_null(strstr(text, "weir_pool_destroy"));
+    assert_non_null(strstr(text, "in line 1, running 1"));
+}
+
+static weir_pool *of_the_parent;
+
+static void destroy_in_a_forked_child(void)
+{
+    const struct weir_pool_stats stats = stats_of(of_the_parent);
+    if (stats.threads != 0 || stats.done != 0)
+        _exit(1);
+    weir_pool_destroy(of_the_parent);
+    _exit(0);
+}
+
+static void a_forked_child_may_destroy_its_copy(void **state)
+{
+    (void)state;
+    char text[256];
+    of_the_parent = make(2, 4, 0);
+    assert_int_equal(weir_blocking(of_the_parent, do_nothing, NULL, WEIR_NO_DEADLINE), 0);
+    assert_int_equal(run_in_child(destroy_in_a_forked_child, text, sizeof(text)), 0);
+    assert_int_equal(stats_of(of_the_parent).done, 1);
+    weir_pool_destroy(of_the_parent);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +324,11 @@ int main(void)
         cmocka_unit_test(a_job_that_meets_an_ending_thread_is_served),
         cmocka_unit_test(idle_threads_end_and_destroy_leaves_none),
         cmocka_unit_test(a_forked_child_has_none_of_the_threads),
+        cmocka_unit_test(the_numbers_say_what_runs_and_waits_and_what_became_of_the_rest),
+        cmocka_unit_test(the_runtime_s_own_pool_has_numbers_too),
+        cmocka_unit_test(jobs_begin_in_the_order_of_their_calls),
+        cmocka_unit_test(to_destroy_it_under_way_aborts_with_the_numbers),
+        cmocka_unit_test(a_forked_child_may_destroy_its_copy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
