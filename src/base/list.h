@@ -57,6 +57,15 @@ static inline void wi_list_remove(struct wi_list *node)
     wi_list_init(node);
 }
 
+/* Cost: grows with the number. */
+static inline size_t wi_list_count(const struct wi_list *head)
+{
+    size_t count = 0;
+    for (const struct wi_list *node = head->next; node != head; node = node->next)
+        count++;
+    return count;
+}
+
 /* The first node, unlinked, or NULL. */
 static inline struct wi_list *wi_list_pop_front(struct wi_list *head)
 {

@@ -36,6 +36,7 @@ static void check(const struct model *model)
     assert_ptr_equal(at->next, &model->head);
     assert_ptr_equal(model->head.prev, at);
     assert_int_equal(wi_list_empty(&model->head), model->count == 0);
+    assert_int_equal(wi_list_count(&model->head), model->count);
 }
 
 static size_t find(const struct model *model, size_t node)
