@@ -71,9 +71,18 @@ static struct wi_parker *holder_of(const void *object)
 
 static const struct wi_waitable mutex_waitable = { .what = "lock mutex", .holder = holder_of };
 
-bool wi_mutex_held_by(const struct weir_mutex *mutex, const struct wi_parker *self)
+static _Noreturn void not_the_holder(const char *call, uint64_t word, const struct wi_parker *self)
 {
-    return holder_in(wi_load_relaxed(&mutex->word)) == self;
+    wi_bug_misuse_values(call, "the holder is task", wi_parker_number(holder_in(word)),
+                         "the caller is task", wi_parker_number(self));
+}
+
+void wi_mutex_check_holder(const struct weir_mutex *mutex, const char *call)
+{
+    const struct wi_parker *self = wi_current_parker();
+    const uint64_t word = wi_load_relaxed(&mutex->word);
+    if (wi_unlikely(holder_in(word) != self))
+        not_the_holder(call, word, self);
 }
 
 int weir_mutex_create(weir_mutex **out)
@@ -89,20 +98,14 @@ int weir_mutex_create(weir_mutex **out)
     return 0;
 }
 
-/* Who a parker is, for reports: 0 nobody, else as wi_parker.number. */
-static int64_t number_of(const struct wi_parker *parker)
-{
-    return parker != NULL ? parker->number : 0;
-}
-
 void weir_mutex_destroy(weir_mutex *mutex)
 {
     wi_bug_unless(mutex != NULL);
     const uint64_t word = wi_load_acquire(&mutex->word);
     if (wi_unlikely(word != 0))
         wi_bug_misuse_values("weir_mutex_destroy", "held, or waited for, by task",
-                             number_of(holder_in(word)), "the caller is task",
-                             number_of(wi_current_parker()));
+                             wi_parker_number(holder_in(word)), "the caller is task",
+                             wi_parker_number(wi_current_parker()));
     wi_free(mutex);
 }
 
@@ -163,7 +166,7 @@ static bool retry(struct weir_mutex *mutex, const struct wi_parker *self, struct
 __attribute__((noinline)) static int lock_slow(struct weir_mutex *mutex, struct wi_parker *self,
                                                weir_time deadline)
 {
-    if (wi_mutex_held_by(mutex, self))
+    if (holder_in(wi_load_relaxed(&mutex->word)) == self)
         return WEIR_EDEADLK;
     if (deadline == WEIR_DONT_WAIT)
         return try_take(mutex, self, false) ? 0 : WEIR_ETIMEDOUT;
@@ -226,8 +229,7 @@ __attribute__((noinline)) static void unlock_slow(struct weir_mutex *mutex,
                                                   const struct wi_parker *self, uint64_t word)
 {
     if (wi_unlikely(holder_in(word) != self))
-        wi_bug_misuse_values("weir_mutex_unlock", "the holder is task", number_of(holder_in(word)),
-                             "the caller is task", number_of(self));
+        not_the_holder("weir_mutex_unlock", word, self);
     for (;;) {
         const bool look = (word & BITS) == WAITERS;
         if (look && pass_on(mutex))

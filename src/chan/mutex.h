@@ -4,7 +4,6 @@
 
 /* The inside of a mutex, for mutex.c and cond.c; the protocol is in mutex.c. */
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/atomic.h"
@@ -20,7 +19,7 @@ struct weir_mutex {
     struct wi_list waiters; /* waiters; data: a struct patience */
 };
 
-/* Whether the caller's parker is the one that holds it.  The caller. */
-bool wi_mutex_held_by(const struct weir_mutex *mutex, const struct wi_parker *self);
+/* Aborts unless the caller holds it; `call` is what it called. */
+void wi_mutex_check_holder(const struct weir_mutex *mutex, const char *call);
 
 #endif

@@ -32,6 +32,8 @@
  * at the latest when it comes to park again: hence b writes even where the word was NOTIFIED. */
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/atomic.h"
 #include "base/check.h"
@@ -106,6 +108,12 @@ static inline void wi_wake(struct wi_parker *parker)
         parker->ops->resume(parker);
     else if (before == WI_PARKER_ASLEEP)
         wi_futex_wake(&parker->word, 1);
+}
+
+/* Who it is, for reports; 0 for nobody. */
+static inline int64_t wi_parker_number(const struct wi_parker *parker)
+{
+    return parker != NULL ? parker->number : 0;
 }
 
 /* The parker of whoever calls: the running task's, else the calling thread's own.  Never cached by
