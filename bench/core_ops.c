@@ -25,6 +25,9 @@
  *     sieve       a task for each prime, which passes on what its prime does not divide, over
  *                 channels without a buffer; one prime.  Taking the chain down is not timed, for Go
  *                 leaves its own standing
+ *     timers      a timer is made and set, a minute ahead or more; when all are set each is stopped
+ *                 and freed.  Two tasks have a half each, and the other one's when they stop them;
+ *                 they yield now and then, so that neither is taken for a hog
  *
  * Threads: tasks of the workers under `tasks`, of one thread under `loop`. */
 
@@ -38,6 +41,9 @@
 #define CONTENDERS 4
 #define GROUP_TASKS 1000
 #define FAN_OUT 10
+#define TIMERS_PER_YIELD 1000
+#define TIMER_MS_LEAST 60000
+#define TIMER_MS_RANGE 60000
 #define COUNT_MAX 1000000000L
 #define WORKERS_MAX 64
 
@@ -49,19 +55,16 @@ struct pair {
     long count;
     long locked;     /* guarded by mutex */
     bool timed;      /* each wait has a deadline, so a timer is set and stopped */
+    bool yields;     /* whoever holds the mutex */
     weir_time ended; /* when the operations were done, if something comes after; else 0 */
 };
 
-static _Noreturn void fail(const char *what, int code)
-{
-    fprintf(stderr, "core_ops: %s: %s\n", what, weir_err_text(code));
-    exit(1);
-}
-
 static void need(const char *what, int code)
 {
-    if (code < 0)
-        fail(what, code);
+    if (code >= 0)
+        return;
+    fprintf(stderr, "core_ops: %s: %s\n", what, weir_err_text(code));
+    exit(1);
 }
 
 static void need_result(const char *what, bool right)
@@ -150,7 +153,7 @@ static int echoes(void *arg)
     return 0;
 }
 
-static void round_trips(struct pair *pair)
+static void rendezvous(struct pair *pair)
 {
     pair->there = channel(0);
     pair->back = channel(0);
@@ -166,15 +169,10 @@ static void round_trips(struct pair *pair)
     weir_chan_destroy(pair->back);
 }
 
-static void rendezvous(struct pair *pair)
-{
-    round_trips(pair);
-}
-
 static void deadline(struct pair *pair)
 {
     pair->timed = true;
-    round_trips(pair);
+    rendezvous(pair);
 }
 
 static int produces(void *arg)
@@ -236,50 +234,36 @@ static void mutex(struct pair *pair)
     weir_mutex_destroy(pair->mutex);
 }
 
+/* A holder that yields lets the others run, so that each lock but the first has to wait. */
 static int increments(void *arg)
 {
     struct pair *pair = arg;
     for (long i = 0; i < pair->count / CONTENDERS; i++) {
         need("lock", weir_mutex_lock(pair->mutex, WEIR_NO_DEADLINE));
         pair->locked++;
+        if (pair->yields)
+            need("yield", weir_yield());
         weir_mutex_unlock(pair->mutex);
     }
     return 0;
 }
 
-/* The holder lets the others run, so that each lock but the first has to wait. */
-static int hands_over(void *arg)
-{
-    struct pair *pair = arg;
-    for (long i = 0; i < pair->count / CONTENDERS; i++) {
-        need("lock", weir_mutex_lock(pair->mutex, WEIR_NO_DEADLINE));
-        pair->locked++;
-        need("yield", weir_yield());
-        weir_mutex_unlock(pair->mutex);
-    }
-    return 0;
-}
-
-static void contend(struct pair *pair, weir_task_fn *fn)
+static void contended(struct pair *pair)
 {
     need("mutex", weir_mutex_create(&pair->mutex));
     weir_task *tasks[CONTENDERS];
     for (int i = 0; i < CONTENDERS; i++)
-        beside(fn, pair, &tasks[i]);
+        beside(increments, pair, &tasks[i]);
     for (int i = 0; i < CONTENDERS; i++)
         join(tasks[i]);
     weir_mutex_destroy(pair->mutex);
     need_result("mutex", pair->locked == pair->count);
 }
 
-static void contended(struct pair *pair)
-{
-    contend(pair, increments);
-}
-
 static void handover(struct pair *pair)
 {
-    contend(pair, hands_over);
+    pair->yields = true;
+    contended(pair);
 }
 
 /* -- skynet: a tree of tasks ------------------------------------------------------------------- */
@@ -368,8 +352,7 @@ static bool is_prime(long number)
 static void sieve(struct pair *pair)
 {
     struct filter *chain = calloc((size_t)pair->count, sizeof *chain);
-    if (chain == NULL)
-        fail("sieve", WEIR_ENOMEM);
+    need("sieve", chain == NULL ? WEIR_ENOMEM : 0);
     weir_scope *scope;
     need("scope", weir_scope_open(&scope, NULL));
     chain[0].out = channel(0);
@@ -391,6 +374,58 @@ static void sieve(struct pair *pair)
     need_result("sieve", canceled && is_prime(prime));
 }
 
+/* -- timers ------------------------------------------------------------------------------------ */
+
+struct timers {
+    weir_timer **some;
+    long count;
+};
+
+static void yield_at_times(long timers_done)
+{
+    if (timers_done % TIMERS_PER_YIELD == 0)
+        need("yield", weir_yield());
+}
+
+static int sets_timers(void *arg)
+{
+    const struct timers *timers = arg;
+    for (long i = 0; i < timers->count; i++) {
+        const weir_time at = weir_in_ms(TIMER_MS_LEAST + i * 7919 % TIMER_MS_RANGE);
+        need("timer", weir_timer_create(&timers->some[i], NULL));
+        need("timer", weir_timer_start(timers->some[i], at, 0));
+        yield_at_times(i);
+    }
+    return 0;
+}
+
+static int stops_timers(void *arg)
+{
+    const struct timers *timers = arg;
+    for (long i = 0; i < timers->count; i++) {
+        need_result("timers", weir_timer_stop(timers->some[i]));
+        weir_timer_destroy(timers->some[i]);
+        yield_at_times(i);
+    }
+    return 0;
+}
+
+static void timers(struct pair *pair)
+{
+    const long half = pair->count / 2;
+    weir_timer **all = calloc((size_t)pair->count, sizeof(weir_timer *));
+    need("timers", all == NULL ? WEIR_ENOMEM : 0);
+    struct timers halves[] = { { all, half }, { all + half, pair->count - half } };
+    for (int phase = 0; phase < 2; phase++) {
+        weir_task *other;
+        weir_task_fn *fn = phase == 0 ? sets_timers : stops_timers;
+        need("start", weir_task_start(&other, fn, &halves[1 - phase]));
+        (void)fn(&halves[phase]);
+        join(other);
+    }
+    free(all);
+}
+
 /* -- choosing and timing ---------------------------------------------------------------------- */
 
 static const struct operation {
@@ -401,6 +436,7 @@ static const struct operation {
     { "rendezvous", rendezvous }, { "buffered", buffered },   { "select", selects },
     { "mutex", mutex },           { "contended", contended }, { "handover", handover },
     { "deadline", deadline },     { "skynet", skynet },       { "sieve", sieve },
+    { "timers", timers },
 };
 
 struct job {
@@ -447,9 +483,8 @@ int main(int argc, char **argv)
     const long workers = argc == 5 ? strtol(argv[4], NULL, 10) : 1;
     if (job.operation == NULL || (!loop && strcmp(argv[2], "tasks") != 0))
         return usage();
-    if (job.count < CONTENDERS || job.count > COUNT_MAX || job.count % CONTENDERS != 0)
-        return usage();
-    if (workers < 1 || workers > WORKERS_MAX || (loop && workers != 1))
+    if (job.count < CONTENDERS || job.count > COUNT_MAX || job.count % CONTENDERS != 0 ||
+        workers < 1 || workers > WORKERS_MAX || (loop && workers != 1))
         return usage();
 
     need("open", weir_open(&(struct weir_opts){

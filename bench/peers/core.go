@@ -19,6 +19,8 @@ const (
 	contenders  = 4
 	groupTasks  = 1000
 	fanOut      = 10
+
+	timersPerYield = 1000
 )
 
 // Runs fn beside the caller; the result waits for its end.
@@ -240,10 +242,45 @@ func sieve(count int) {
 	<-in
 }
 
+func yieldAtTimes(timersDone int) {
+	if timersDone%timersPerYield == 0 {
+		runtime.Gosched()
+	}
+}
+
+// The timers fire into nothing, a minute ahead or more.
+func setTimers(timers []*time.Timer) {
+	for i := range timers {
+		timers[i] = time.NewTimer(time.Minute + time.Duration(i*7919%60000)*time.Millisecond)
+		yieldAtTimes(i)
+	}
+}
+
+func stopTimers(timers []*time.Timer) {
+	for i, timer := range timers {
+		if !timer.Stop() {
+			log.Fatal("core: timers: a wrong result")
+		}
+		timers[i] = nil
+		yieldAtTimes(i)
+	}
+}
+
+func timers(count int) {
+	all := make([]*time.Timer, count)
+	halves := [][]*time.Timer{all[:count/2], all[count/2:]}
+	for phase, fn := range []func([]*time.Timer){setTimers, stopTimers} {
+		join := beside(func() { fn(halves[1-phase]) })
+		fn(halves[phase])
+		join()
+	}
+}
+
 var operations = map[string]func(int){
 	"yield": yield, "spawn": spawn, "group": group, "rendezvous": rendezvous,
 	"buffered": buffered, "select": selects, "mutex": mutex, "contended": contended,
 	"handover": handover, "deadline": deadline, "skynet": skynet, "sieve": sieve,
+	"timers": timers,
 }
 
 func main() {
