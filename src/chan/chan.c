@@ -21,24 +21,46 @@
 /* Seeds the choices of select; not by address, so that a simulated run repeats. */
 static wi_atomic_u64 channels_made;
 
+/* What a buffer of fixed size takes. */
+static int buffer_bytes(const struct weir_chan_opts *opts, size_t *bytes)
+{
+    if (opts->elem_bytes > WEIR_CHAN_ELEM_BYTES_MAX)
+        return WEIR_EINVAL;
+    if (opts->grow_bytes_max > 0) {
+        const bool fits = opts->elem_bytes > 0 && opts->grow_bytes_max >= opts->elem_bytes;
+        return fits && opts->cap_elems == 0 ? 0 : WEIR_EINVAL;
+    }
+    if (__builtin_mul_overflow(opts->elem_bytes, opts->cap_elems, bytes) ||
+        *bytes > (size_t)PTRDIFF_MAX - sizeof(struct weir_chan))
+        return WEIR_ENOMEM;
+    return 0;
+}
+
 int weir_chan_create(weir_chan **out, const struct weir_chan_opts *opts)
 {
     wi_bug_unless(out != NULL);
     struct weir_chan_opts wanted;
-    const int rc = wi_sized_take(&wanted, sizeof(wanted), opts);
+    int rc = wi_sized_take(&wanted, sizeof(wanted), opts);
     if (rc != 0)
         return rc;
-    if (wanted.elem_bytes > WEIR_CHAN_ELEM_BYTES_MAX)
-        return WEIR_EINVAL;
-    size_t bytes;
-    if (__builtin_mul_overflow(wanted.elem_bytes, wanted.cap_elems, &bytes) ||
-        bytes > (size_t)PTRDIFF_MAX - sizeof(struct weir_chan))
-        return WEIR_ENOMEM;
+    size_t bytes = 0;
+    rc = buffer_bytes(&wanted, &bytes);
+    if (rc != 0)
+        return rc;
     struct weir_chan *ch = wi_alloc(sizeof(*ch) + bytes);
     if (ch == NULL)
         return WEIR_ENOMEM;
     ch->elem_bytes = wanted.elem_bytes;
     ch->cap_elems = wanted.cap_elems;
+    ch->growing = NULL;
+    if (wanted.grow_bytes_max > 0) {
+        ch->cap_elems = wanted.grow_bytes_max / wanted.elem_bytes;
+        rc = wi_growing_create(ch);
+        if (rc != 0) {
+            wi_free(ch);
+            return rc;
+        }
+    }
     wi_lock_init(&ch->lock);
     ch->closed = false;
     ch->first = 0;
@@ -55,6 +77,8 @@ void weir_chan_destroy(weir_chan *ch)
     wi_bug_unless(ch != NULL);
     wi_bug_unless(wi_list_empty(&ch->senders));
     wi_bug_unless(wi_list_empty(&ch->receivers));
+    if (ch->growing != NULL)
+        wi_growing_destroy(ch);
     wi_free(ch);
 }
 
@@ -87,13 +111,39 @@ int wi_chan_send_locked(struct weir_chan *ch, const void *msg, struct wi_waiter 
     }
     if (ch->count == ch->cap_elems)
         return WEIR_EAGAIN;
+    if (wi_unlikely(ch->growing != NULL)) {
+        uint8_t *last = wi_growing_push_locked(ch);
+        if (last != NULL)
+            copy_message(ch, last, msg);
+        return last != NULL ? 0 : WEIR_EAGAIN;
+    }
     copy_message(ch, place(ch, ch->count), msg);
     ch->count++;
     return 0;
 }
 
+/* As below, from a buffer that grows. */
+static int recv_growing_locked(struct weir_chan *ch, void *msg, struct wi_waiter **served)
+{
+    copy_message(ch, msg, wi_growing_front_locked(ch));
+    wi_growing_pop_locked(ch);
+    /* Without room a sender waits on, for the receiver that empties a piece. */
+    if (!wi_growing_has_room_locked(ch))
+        return 0;
+    struct wi_waiter *sender = wi_waitlist_claim_first(&ch->senders);
+    if (sender == NULL)
+        return 0;
+    uint8_t *last = wi_growing_push_locked(ch);
+    wi_bug_unless(last != NULL);
+    copy_message(ch, last, sender->data);
+    *served = sender;
+    return 0;
+}
+
 int wi_chan_recv_locked(struct weir_chan *ch, void *msg, struct wi_waiter **served)
 {
+    if (ch->count > 0 && wi_unlikely(ch->growing != NULL))
+        return recv_growing_locked(ch, msg, served);
     if (ch->count > 0) {
         copy_message(ch, msg, place(ch, 0));
         ch->first = ch->first + 1 == ch->cap_elems ? 0 : ch->first + 1;
@@ -155,6 +205,8 @@ int weir_chan_send(weir_chan *ch, const void *msg, weir_time deadline)
     struct wi_waiter *served = NULL;
     wi_lock(&ch->lock);
     int rc = wi_chan_send_locked(ch, msg, &served);
+    if (rc == WEIR_EAGAIN && wi_unlikely(ch->growing != NULL))
+        rc = wi_growing_send_locked(ch, msg, &served);
     if (rc == WEIR_EAGAIN && deadline != WEIR_DONT_WAIT)
         return wait_locked(ch, &ch->senders, (void *)(uintptr_t)msg, deadline);
     wi_unlock(&ch->lock);
@@ -175,10 +227,27 @@ int weir_chan_recv(weir_chan *ch, void *msg, weir_time deadline)
     int rc = wi_chan_recv_locked(ch, msg, &served);
     if (rc == WEIR_EAGAIN && deadline != WEIR_DONT_WAIT)
         return wait_locked(ch, &ch->receivers, msg, deadline);
-    wi_unlock(&ch->lock);
+    if (wi_unlikely(ch->growing != NULL))
+        wi_growing_unlock(ch);
+    else
+        wi_unlock(&ch->lock);
     if (served != NULL)
         wi_waiter_done(served, 0);
     return rc == WEIR_EAGAIN ? WEIR_ETIMEDOUT : rc;
+}
+
+int weir_chan_send_sized(weir_chan *ch, const void *msg, size_t msg_bytes, weir_time deadline)
+{
+    wi_bug_unless(ch != NULL);
+    wi_bug_unless_cmp(msg_bytes, ==, ch->elem_bytes);
+    return weir_chan_send(ch, msg, deadline);
+}
+
+int weir_chan_recv_sized(weir_chan *ch, void *msg, size_t msg_bytes, weir_time deadline)
+{
+    wi_bug_unless(ch != NULL);
+    wi_bug_unless_cmp(msg_bytes, ==, ch->elem_bytes);
+    return weir_chan_recv(ch, msg, deadline);
 }
 
 int weir_chan_close(weir_chan *ch)
@@ -211,6 +280,12 @@ size_t weir_chan_len(weir_chan *ch)
     return count;
 }
 
+size_t weir_chan_cap(weir_chan *ch)
+{
+    wi_bug_unless(ch != NULL);
+    return ch->cap_elems;
+}
+
 /* Whether some waiter of the queue has not been decided yet. */
 static bool somebody_waits(const struct wi_list *queue)
 {
@@ -228,7 +303,8 @@ bool wi_chan_valid(struct weir_chan *ch)
     bool senders = somebody_waits(&ch->senders);
     bool receivers = somebody_waits(&ch->receivers);
     bool valid = ch->count <= ch->cap_elems;
-    valid = valid && (!senders || (ch->count == ch->cap_elems && !ch->closed));
+    const bool full = ch->count == ch->cap_elems || (ch->growing != NULL && ch->count > 0);
+    valid = valid && (!senders || (full && !ch->closed));
     valid = valid && (!receivers || (ch->count == 0 && !ch->closed));
     wi_unlock(&ch->lock);
     return valid;

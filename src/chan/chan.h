@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "chan/growing.h"
 #include "sync/lock.h"
 #include "sync/wait.h"
 #include "weir/chan.h"
@@ -17,6 +18,7 @@ struct weir_chan {
     /* constant after init */
     size_t elem_bytes;
     size_t cap_elems;
+    struct wi_growing *growing; /* instead of `buffer`; NULL: see there */
     /* guarded by lock */
     struct wi_lock lock;
     bool closed;

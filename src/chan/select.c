@@ -77,6 +77,8 @@ PASS void prepare_chan(struct selection *selection, struct wi_selected *selected
     wi_bug_unless(one->msg != NULL || ch->elem_bytes == 0);
     if (one->msg_bytes != 0)
         wi_bug_unless_cmp(one->msg_bytes, ==, ch->elem_bytes);
+    if (wi_unlikely(ch->growing != NULL))
+        wi_growing_tend(ch, one->op == WEIR_SELECT_SEND);
     selection->dice = ch;
     add_lock(selection, &ch->lock);
 }
