@@ -9,6 +9,7 @@
 #include "weir/chan.h"
 #include "weir/cluster.h"
 #include "weir/cond.h"
+#include "weir/dump.h"
 #include "weir/err.h"
 #include "weir/event.h"
 #include "weir/future.h"

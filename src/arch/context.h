@@ -16,4 +16,12 @@ void wi_context_switch(void **save, void *target);
  * `stack_end`, 16-byte aligned.  entry never returns. */
 void *wi_context_make(void *stack_end, void (*entry)(void *arg), void *arg);
 
+/* Calls fn(context, arg), where `context` describes the caller of wi_context_hold() as if it did
+ * not run.  Valid, for wi_context_visit() from another thread too, until fn returns. */
+void wi_context_hold(void (*fn)(void *context, void *arg), void *arg);
+
+/* Calls fn(arg) such that the frames of a context that does not run lie, to an unwinder, above that
+ * of wi_context_visit().  Nothing of the context is changed or run. */
+void wi_context_visit(void *context, void (*fn)(void *arg), void *arg);
+
 #endif

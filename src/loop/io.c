@@ -55,7 +55,17 @@ static uint32_t take_ready_locked(struct wi_io *io, uint32_t interest)
     return ready;
 }
 
-static const struct wi_waitable io_waitable = { .what = "descriptor" };
+/* Records of descriptors are type-stable. */
+static int64_t number_of_fd(const void *object)
+{
+    struct wi_io *io = (struct wi_io *)(uintptr_t)object;
+    wi_lock(&io->lock);
+    const int fd = io->watch.fd;
+    wi_unlock(&io->lock);
+    return fd;
+}
+
+static const struct wi_waitable io_waitable = { .what = "descriptor", .number = number_of_fd };
 
 int wi_io_wait(struct wi_io *io, uint32_t interest, weir_time deadline)
 {

@@ -52,8 +52,13 @@ enum {
 struct wi_waitable {
     const char *what; /* as a dump says it: "receive from channel" */
     /* The parker of who alone can end the wait (a lock's holder, a joined task), or NULL.  Called
-     * from a dump, while the object exists but everything runs: a hint.  May be NULL. */
+     * from a dump that keeps the waiter from running, so that what has to outlive the wait
+     * exists; the rest goes on: the answer is a hint.  May be NULL. */
     struct wi_parker *(*holder)(const void *object);
+    /* What people know the object by (a descriptor's number, a task's), in the place of its
+     * address.  As holder.  May be NULL. */
+    int64_t (*number)(const void *object);
+    bool outside; /* what ends the wait may come from beyond the process, unseen by its poller */
 };
 
 struct wi_wait {

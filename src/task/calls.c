@@ -16,7 +16,7 @@ int weir_yield(void)
         wi_os_thread_yield();
         return wi_parker_canceled(wi_current_parker()) ? WEIR_ECANCELED : 0;
     }
-    if ((task->flags & WI_TASK_VEHICLE) != 0)
+    if ((wi_load_relaxed(&task->flags) & WI_TASK_VEHICLE) != 0)
         wi_os_thread_yield();
     else
         wi_task_leave(WI_ACTION_YIELD);
@@ -66,11 +66,11 @@ int weir_shield(weir_task_fn *fn, void *arg, weir_time bound)
 uint64_t weir_task_id(void)
 {
     struct weir_task *task = wi_task_current();
-    return task != NULL ? task->id : 0;
+    return task != NULL ? wi_task_id(task) : 0;
 }
 
 const char *weir_task_name(void)
 {
     struct weir_task *task = wi_task_current();
-    return task != NULL ? task->name : "";
+    return task != NULL ? wi_task_name(task) : "";
 }

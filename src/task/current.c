@@ -29,5 +29,5 @@ WI_UNCACHED void wi_thread_set_self(struct wi_thread *thread)
 struct weir_task *wi_task_current(void)
 {
     struct wi_thread *thread = wi_thread_self();
-    return thread != NULL ? thread->task : NULL;
+    return thread != NULL ? wi_load_relaxed(&thread->task) : NULL;
 }

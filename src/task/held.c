@@ -33,7 +33,7 @@ void wi_held_check(const struct weir_task *task)
     fprintf(stderr,
             "weir: misuse of a pthread mutex: task %" PRIu64 " \"%s\" spawned at %s leaves its "
             "thread while it holds mutex %p, locked at %s; use weir_mutex, or a pinned task\n",
-            task->id, task->name, task->site, held.mutex, place);
+            wi_task_id(task), wi_task_name(task), wi_task_site(task), held.mutex, place);
     abort();
 }
 

@@ -48,7 +48,7 @@ static void add_number(struct report *report, uint64_t number)
  * an OS thread has the thread's stack: its bounds may or may not count the guard page in. */
 static size_t overflowed_bytes(const struct wi_thread *thread, const void *address)
 {
-    const struct weir_task *task = thread->task;
+    const struct weir_task *task = wi_load_relaxed(&thread->task);
     if (task->stack != NULL)
         return wi_stack_guards(task->stack, address) ? wi_stack_bytes(task->stack) : 0;
     const uintptr_t low = (uintptr_t)thread->fiber.stack_low;
@@ -60,19 +60,19 @@ static size_t overflowed_bytes(const struct wi_thread *thread, const void *addre
 static void report_fault(const void *address)
 {
     const struct wi_thread *thread = wi_thread_self();
-    if (thread == NULL || thread->task == NULL)
+    if (thread == NULL || wi_load_relaxed(&thread->task) == NULL)
         return;
-    const struct weir_task *task = thread->task;
+    const struct weir_task *task = wi_load_relaxed(&thread->task);
     const size_t bytes = overflowed_bytes(thread, address);
     if (bytes == 0)
         return;
     struct report report = { .bytes = 0 };
     add_text(&report, "weir: stack overflow in task \"");
-    add_text(&report, task->name);
+    add_text(&report, wi_task_name(task));
     add_text(&report, "\" (number ");
-    add_number(&report, task->id);
+    add_number(&report, wi_task_id(task));
     add_text(&report, ", spawned at ");
-    add_text(&report, task->site);
+    add_text(&report, wi_task_site(task));
     add_text(&report, "): its stack has ");
     add_number(&report, bytes);
     add_text(&report, task->stack != NULL ? " bytes; ask for more with .stack_bytes\n"

@@ -450,7 +450,7 @@ int weir_turn(weir_time deadline)
     if (!callers_loop())
         return WEIR_ENOTSUP;
     struct wi_thread *thread = wi_thread_self();
-    if (thread->task != NULL || thread->depth != 0)
+    if (wi_load_relaxed(&thread->task) != NULL || thread->depth != 0)
         wi_bug_misuse("weir_turn", "not from a task or a loop callback", thread->depth);
     return wi_worker_turn(thread, deadline);
 }

@@ -128,9 +128,9 @@ static void child_failed_locked(struct weir_scope *scope, const struct weir_task
     scope->error.failed++;
     if (scope->error.code == 0) {
         scope->error.code = result;
-        scope->error.task_id = task->id;
-        scope->error.name = task->name;
-        scope->error.site = task->site;
+        scope->error.task_id = wi_task_id(task);
+        scope->error.name = wi_task_name(task);
+        scope->error.site = wi_task_site(task);
     }
     if (cause != 0)
         return;
@@ -219,6 +219,17 @@ int64_t wi_scope_children(weir_scope *scope)
     int64_t count = scope->count;
     wi_unlock(&scope->lock);
     return count;
+}
+
+void wi_scope_each_child(struct weir_scope *scope, bool (*fn)(struct weir_task *task, void *arg),
+                         void *arg)
+{
+    wi_lock(&scope->lock);
+    for (struct wi_list *node = scope->children.next; node != &scope->children; node = node->next) {
+        if (!fn(wi_container_of(node, struct weir_task, sibling), arg))
+            break;
+    }
+    wi_unlock(&scope->lock);
 }
 
 /* -- public ----------------------------------------------------------------------------------- */

@@ -64,6 +64,11 @@ void wi_scope_child_ended(struct weir_scope *scope, struct weir_task *task, int 
 /* Waits until there is no child. 0, WEIR_ETIMEDOUT or (CANCELABLE) WEIR_ECANCELED. */
 int wi_scope_wait(struct weir_scope *scope, weir_time deadline, enum wi_wait_kind kind);
 
+/* Calls fn for each child until it returns false.  It holds the scope's lock, so fn must not wait,
+ * and must not end, start or cancel a child. */
+void wi_scope_each_child(struct weir_scope *scope, bool (*fn)(struct weir_task *task, void *arg),
+                         void *arg);
+
 /* Where weir_go() of the calling code puts a task: its innermost scope, else its own, else the
  * root. */
 struct weir_scope *wi_scope_ambient(void);

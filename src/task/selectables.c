@@ -49,7 +49,7 @@ static struct wi_list *join_queue(struct wi_selected *selected)
 {
     struct weir_task *task = selected->object;
     if (!wi_list_empty(&task->joiners))
-        wi_bug_misuse("weir_select", "two callers join one task", (int64_t)task->id);
+        wi_bug_misuse("weir_select", "two callers join one task", (int64_t)wi_task_id(task));
     return &task->joiners;
 }
 

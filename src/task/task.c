@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "arch/context.h"
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/sized.h"
@@ -128,6 +129,35 @@ static int take_records(int want, struct weir_task **out)
     wi_unlock(&slab.lock);
     *out = chain;
     return taken > 0 ? taken : rc;
+}
+
+/* Chunks are put in front of the list and stay until the runtime is closed. */
+static struct chunk *first_chunk(void)
+{
+    wi_lock(&slab.lock);
+    struct chunk *chunk = slab.chunks;
+    wi_unlock(&slab.lock);
+    return chunk;
+}
+
+void wi_task_each_record(bool (*fn)(struct weir_task *task, void *arg), void *arg)
+{
+    for (struct chunk *chunk = first_chunk(); chunk != NULL; chunk = chunk->next) {
+        struct weir_task *records = chunk->base;
+        for (size_t i = 0; i < (size_t)CHUNK_RECORDS; i++) {
+            if (!fn(&records[i], arg))
+                return;
+        }
+    }
+}
+
+struct weir_task *wi_task_of_parker(struct wi_parker *parker)
+{
+    for (struct chunk *chunk = first_chunk(); chunk != NULL; chunk = chunk->next) {
+        if ((uintptr_t)parker - (uintptr_t)chunk->base < CHUNK_RECORDS * sizeof(struct weir_task))
+            return wi_container_of(parker, struct weir_task, parker);
+    }
+    return NULL;
 }
 
 static void give_records(struct weir_task *first, struct weir_task *last)
@@ -260,6 +290,38 @@ static const struct wi_parker_ops task_parker_ops = {
     .park = task_park, .resume = task_resume, .yield = task_yield, .on_worker = true
 };
 
+/* A vehicle sleeps on the parker's word.  While it does, its frames above this one do not change,
+ * and a dump may read them under the lock. */
+struct nap {
+    struct weir_task *task;
+    weir_time until;
+};
+
+static void vehicle_sleep(void *context, void *arg)
+{
+    const struct nap *nap = arg;
+    struct weir_task *task = nap->task;
+    wi_lock(&task->lock);
+    task->asleep = context;
+    task->asleep_until = nap->until;
+    task->parked_at = wi_clock_coarse();
+    wi_unlock(&task->lock);
+    wi_thread_parker_park(&task->parker, nap->until);
+    wi_lock(&task->lock);
+    task->asleep = NULL;
+    wi_unlock(&task->lock);
+}
+
+static void vehicle_park(struct wi_parker *parker, weir_time deadline)
+{
+    if (wi_parker_take_notice(parker)) /* parker.h: c */
+        return;
+    struct nap nap = { wi_container_of(parker, struct weir_task, parker), deadline };
+    wi_context_hold(vehicle_sleep, &nap);
+}
+
+static const struct wi_parker_ops vehicle_parker_ops = { .park = vehicle_park };
+
 /* -- spawn ------------------------------------------------------------------------------------ */
 
 struct spawn {
@@ -279,7 +341,7 @@ struct spawn {
 static void prepare(struct weir_task *task, const struct spawn *spawn, uint64_t id)
 {
     const bool vehicle = (spawn->flags & WI_TASK_VEHICLE) != 0;
-    wi_parker_init(&task->parker, vehicle ? &wi_thread_parker_ops : &task_parker_ops);
+    wi_parker_init(&task->parker, vehicle ? &vehicle_parker_ops : &task_parker_ops);
     task->parker.deadline = spawn->deadline;
     if (wi_unlikely(spawn->canceled != 0))
         wi_parker_cancel(&task->parker, spawn->canceled);
@@ -288,19 +350,27 @@ static void prepare(struct weir_task *task, const struct spawn *spawn, uint64_t 
     task->stack = NULL;
     task->fn = spawn->fn;
     task->arg = spawn->arg;
-    task->flags = spawn->flags;
     task->stack_bytes_wanted = (uint32_t)spawn->stack_bytes;
-    task->name = spawn->name != NULL ? spawn->name : "";
-    task->site = spawn->site != NULL ? spawn->site : "";
     task->scope = spawn->scope;
-    task->id = id;
+    /* The number first: who reads what follows reads it again after that (see.c). */
+    wi_store_relaxed(&task->id, id);
     task->parker.number = (int32_t)(id & INT32_MAX);
+    wi_store_release(&task->flags, spawn->flags);
+    wi_store_release(&task->name, (void *)(uintptr_t)(spawn->name != NULL ? spawn->name : ""));
+    wi_store_release(&task->site, (void *)(uintptr_t)(spawn->site != NULL ? spawn->site : ""));
     wi_list_init(&task->sibling);
-    wi_lock_init(&task->lock);
+    /* The lock is not made anew: a dump may hold it. */
     task->finished = false;
     task->result = 0;
     wi_list_init(&task->joiners);
-    wi_store_relaxed(&task->references, WI_TASK_RUN | (spawn->handle ? WI_TASK_HANDLE : 0u));
+    wi_store_release(&task->references, WI_TASK_RUN | (spawn->handle ? WI_TASK_HANDLE : 0u));
+}
+
+/* Of a task that will not run. */
+static void unprepare(struct weir_task *task)
+{
+    wi_store_relaxed(&task->references, 0);
+    record_give(task);
 }
 
 static int submit_vehicle(const struct spawn *spawn, struct weir_task *task)
@@ -309,7 +379,7 @@ static int submit_vehicle(const struct spawn *spawn, struct weir_task *task)
     if (rc == 0)
         return 0;
     wi_scope_child_ended(spawn->scope, task, 0);
-    record_give(task);
+    unprepare(task);
     count_ended(NULL);
     return rc;
 }
@@ -327,7 +397,7 @@ static int spawn_on(struct wi_thread *thread, struct wi_worker *worker, const st
     prepare(task, spawn, next_id(worker));
     rc = wi_scope_child_begin(spawn->scope, task);
     if (rc != 0) {
-        record_give(task);
+        unprepare(task);
         return rc;
     }
     count_spawned(worker);
@@ -424,7 +494,7 @@ static int spawn_with(weir_task_fn *fn, void *arg, const struct weir_task_opts *
         .handle = handle,
         .dont_wait = wanted->dont_wait,
     };
-    struct weir_task *parent = thread != NULL ? thread->task : NULL;
+    struct weir_task *parent = thread != NULL ? wi_load_relaxed(&thread->task) : NULL;
     inherit(&spawn, parent != NULL && !wanted->detached ? &parent->parker : NULL, wanted->deadline);
     return spawn_task(&spawn, out);
 }
@@ -448,7 +518,7 @@ void wi_task_run(struct weir_task *task)
     int result = task->fn(task->arg);
     if (wi_unlikely(task->parker.regions != NULL))
         wi_bug_misuse("weir_scope_open", "the task ended with a scope open, or a timeout; task",
-                      (int64_t)task->id);
+                      (int64_t)wi_task_id(task));
     task->result = result;
 }
 
@@ -494,7 +564,7 @@ void wi_task_check_handle(const struct weir_task *task, const char *call)
 {
     wi_bug_unless(task != NULL);
     if ((wi_load_relaxed(&task->references) & WI_TASK_HANDLE) == 0)
-        wi_bug_misuse(call, "the handle was given back before; task", (int64_t)task->id);
+        wi_bug_misuse(call, "the handle was given back before; task", (int64_t)wi_task_id(task));
 }
 
 static struct wi_parker *joined(const void *object)
@@ -502,7 +572,14 @@ static struct wi_parker *joined(const void *object)
     return &((struct weir_task *)(uintptr_t)object)->parker;
 }
 
-static const struct wi_waitable join_waitable = { .what = "join task", .holder = joined };
+static int64_t number_of_joined(const void *object)
+{
+    return (int64_t)wi_task_id(object);
+}
+
+static const struct wi_waitable join_waitable = { .what = "join task",
+                                                  .holder = joined,
+                                                  .number = number_of_joined };
 
 int weir_task_join(weir_task *task, int *result, weir_time deadline)
 {
@@ -520,7 +597,7 @@ int weir_task_join(weir_task *task, int *result, weir_time deadline)
         return WEIR_ETIMEDOUT;
     } else {
         if (!wi_list_empty(&task->joiners))
-            wi_bug_misuse("weir_task_join", "two callers join one task", (int64_t)task->id);
+            wi_bug_misuse("weir_task_join", "two callers join one task", (int64_t)wi_task_id(task));
         wi_wait_init_single(&wait, &waiter, &join_waitable, task, NULL);
         wi_list_push_back(&task->joiners, &waiter.node);
         const int rc = wi_wait_single(&waiter, &task->lock, deadline, WI_WAIT_UNCANCELABLE);

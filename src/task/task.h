@@ -25,7 +25,7 @@
 
 enum {
     WI_TASK_VEHICLE = 1u,        /* runs on an OS thread of its own, not on a stack of ours */
-    WI_TASK_STARTED = 2u,        /* has run */
+    WI_TASK_STARTED = 2u,        /* a vehicle's: it has its thread */
     WI_TASK_QUEUED_VEHICLE = 4u, /* may wait for a vehicle (.blocking), else refused (.pinned) */
 };
 
@@ -45,28 +45,51 @@ struct weir_task {
     struct wi_stack *stack;
     weir_task_fn *fn;
     void *arg;
-    uint32_t flags;
+    weir_time parked_at; /* when it stopped last, roughly */
     uint32_t stack_bytes_wanted;
-    /* constant while it lives */
-    const char *name;
-    const char *site;
+    /* constant while it lives; atomic because a dump reads what may be another task's by now */
+    wi_atomic_u32 flags; /* but for STARTED */
+    wi_atomic_ptr name;
+    wi_atomic_ptr site;
+    wi_atomic_u64 id;
     struct weir_scope *scope; /* that it belongs to */
-    uint64_t id;
     /* guarded by scope->lock */
     struct wi_list sibling;
-    /* guarded by lock */
+    /* guarded by lock, which is a record's and outlives its task */
     struct wi_lock lock;
     bool finished;
     int result;
     struct wi_list joiners; /* wi_waiter.node: at most one */
+    void *asleep;           /* a vehicle's: its context while it waits, else NULL */
+    weir_time asleep_until;
     /* atomic */
     wi_atomic_u32 references; /* WI_TASK_RUN, WI_TASK_HANDLE; the last to go gives it back */
     struct wi_fiber fiber;    /* owner: as context */
 };
 
+static inline uint64_t wi_task_id(const struct weir_task *task)
+{
+    return wi_load_relaxed(&task->id);
+}
+static inline const char *wi_task_name(const struct weir_task *task)
+{
+    return wi_load_relaxed(&task->name);
+}
+static inline const char *wi_task_site(const struct weir_task *task)
+{
+    return wi_load_relaxed(&task->site);
+}
+
 /* Records.  open before any, close after the last. */
 void wi_task_slab_open(int64_t records_max);
 void wi_task_slab_close(void);
+
+/* Calls fn for every record, in use or not, until it returns false.  The runtime stays open
+ * meanwhile; records that are added meanwhile may be left out.  Any thread. */
+void wi_task_each_record(bool (*fn)(struct weir_task *task, void *arg), void *arg);
+
+/* The task whose parker it is; NULL: it is no task's. */
+struct weir_task *wi_task_of_parker(struct wi_parker *parker);
 
 /* The calling code's task, NULL outside tasks.  Not to be cached over a wait. */
 struct weir_task *wi_task_current(void);

@@ -152,12 +152,12 @@ static void vehicle_main(void *arg)
     wi_thread_set_self(&vehicle->thread);
     wi_thread_begin(&vehicle->thread);
     while (task != NULL) {
-        task->flags |= WI_TASK_STARTED;
-        vehicle->thread.task = task;
+        wi_store_relaxed(&task->flags, wi_load_relaxed(&task->flags) | WI_TASK_STARTED);
+        wi_store_relaxed(&vehicle->thread.task, task);
         *vehicle->thread.current = &task->parker;
         wi_task_run(task);
         *vehicle->thread.current = NULL;
-        vehicle->thread.task = NULL;
+        wi_store_relaxed(&vehicle->thread.task, NULL);
         announce_freeing();
         wi_task_finish(task);
         wi_task_drop_run(task);
@@ -202,7 +202,7 @@ static int start_vehicle(struct weir_task *task)
     wi_lock(&pool.lock);
     pool.count--;
     /* The system's limit, not ours: where threads exist, one of them comes by. */
-    bool may_wait = (task->flags & WI_TASK_QUEUED_VEHICLE) != 0 && pool.count > 0;
+    bool may_wait = (wi_load_relaxed(&task->flags) & WI_TASK_QUEUED_VEHICLE) != 0 && pool.count > 0;
     if (may_wait)
         line_push_locked(task);
     wi_unlock(&pool.lock);
@@ -229,7 +229,7 @@ int wi_vehicle_submit(struct weir_task *task)
         return 0;
     }
     if (pool.count >= pool.threads_max) {
-        bool may_wait = (task->flags & WI_TASK_QUEUED_VEHICLE) != 0;
+        bool may_wait = (wi_load_relaxed(&task->flags) & WI_TASK_QUEUED_VEHICLE) != 0;
         if (may_wait)
             line_push_locked(task);
         wi_unlock(&pool.lock);

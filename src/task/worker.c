@@ -251,8 +251,8 @@ static bool runs_here_soon(struct wi_worker *worker)
 void wi_task_start_ready(struct wi_thread *thread, struct weir_task *task)
 {
     struct wi_worker *worker = thread->worker;
-    const bool quiet = thread->dispatching ||
-                       (thread->task != NULL && (!worker->queue.shared || runs_here_soon(worker)));
+    const bool quiet = thread->dispatching || (wi_load_relaxed(&thread->task) != NULL &&
+                                               (!worker->queue.shared || runs_here_soon(worker)));
     queue_push(worker, task);
     /* Without a task the thread turns a loop, or lets its owner sleep between turns. */
     if (!quiet)
@@ -283,7 +283,7 @@ void wi_task_make_ready(struct weir_task *task, bool woken)
         return;
     }
     const bool turned_from_outside =
-        thread->depth == 1 && thread->task == NULL && !thread->dispatching;
+        thread->depth == 1 && wi_load_relaxed(&thread->task) == NULL && !thread->dispatching;
     const bool quiet = thread->dispatching || (!turned_from_outside && runs_here_soon(worker));
     if (woken && !thread->dispatching && worker->lifo_left > 0)
         task = next_swap(worker, task); /* c */
@@ -639,11 +639,10 @@ static void task_entry(void *arg)
 static bool attach_stack(struct wi_worker *worker, struct weir_task *task)
 {
     struct wi_stack *stack;
-    task->flags |= WI_TASK_STARTED;
     if (wi_stack_take(&worker->stacks, task->stack_bytes_wanted, &stack) != 0)
         return false;
     task->stack = stack;
-    void *start = wi_stack_start(stack, task->id);
+    void *start = wi_stack_start(stack, wi_task_id(task));
     task->context = wi_context_make(start, task_entry, task);
     task->fiber.stack_low = stack->low;
     task->fiber.stack_bytes = wi_stack_bytes(stack);
@@ -685,6 +684,8 @@ static void finish_switch(struct wi_thread *thread, struct weir_task *task)
     check_canary(task);
     switch (thread->action) {
     case WI_ACTION_PARK: {
+        /* For dumps, which need no more than about when: the clock is not read here. */
+        task->parked_at = thread->worker != NULL ? thread->worker->polled : wi_clock_coarse();
         uint32_t word = WI_PARKER_EMPTY;
         if (!wi_cas_acq_rel(&task->parker.word, &word, WI_PARKER_PARKED)) { /* parker.h: d */
             (void)wi_swap_acq_rel(&task->parker.word, WI_PARKER_EMPTY);
@@ -729,10 +730,10 @@ static bool prepare_run(struct wi_worker *worker, struct weir_task *task)
 /* Right before the switch to the task; arrive() follows on its stack. */
 static void begin_run(struct wi_thread *thread, struct wi_worker *worker, struct weir_task *task)
 {
-    thread->task = task;
+    wi_store_relaxed(&thread->task, task);
     *thread->current = &task->parker;
-    wi_store_relaxed(&worker->run_name, (void *)(uintptr_t)task->name);
-    wi_store_relaxed(&worker->run_site, (void *)(uintptr_t)task->site);
+    wi_store_relaxed(&worker->run_name, wi_load_relaxed(&task->name));
+    wi_store_relaxed(&worker->run_site, wi_load_relaxed(&task->site));
     wi_store_relaxed(&worker->runs, wi_load_relaxed(&worker->runs) + 1);
 }
 
@@ -767,7 +768,7 @@ static void run_task(struct wi_thread *thread, struct wi_worker *worker, struct 
     wi_fiber_arrive(&thread->fiber);
 
     /* The worker may be gone: wi_task_leave() has found out. */
-    thread->task = NULL;
+    wi_store_relaxed(&thread->task, NULL);
     *thread->current = thread == wi_rt.opener ? &thread->parker : NULL;
     if (thread->worker != NULL)
         wi_store_relaxed(&thread->worker->run_site, NULL);
@@ -789,7 +790,7 @@ void wi_task_leave(enum wi_action action)
     /* None: the process was forked inside a task, and the child came back from its function. */
     wi_bug_unless(thread != NULL);
     struct wi_worker *worker = wi_worker_enter_on(thread);
-    struct weir_task *task = thread->task;
+    struct weir_task *task = wi_load_relaxed(&thread->task);
     wi_bug_unless(task != NULL);
     wi_held_check(task);
     thread->depth = 1;

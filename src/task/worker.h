@@ -61,7 +61,6 @@ enum {
 struct wi_thread {
     /* owner: the thread; `worker` also the monitor, while the thread waits as a spare */
     struct wi_worker *worker;
-    struct weir_task *task;     /* that runs on it now */
     struct weir_task *left;     /* that was switched away from, with `action` still to be done */
     struct wi_parker **current; /* where the thread keeps its current parker */
     void *context;              /* the scheduler's, while a task runs */
@@ -73,6 +72,7 @@ struct wi_thread {
     struct wi_fiber fiber;
     struct wi_parker parker; /* of a thread that turns a `loop` runtime */
     /* atomic */
+    wi_atomic_ptr task;  /* that runs on it now; the thread writes, a dump reads */
     wi_atomic_u32 state; /* see above */
     wi_atomic_u32 claim;
     wi_atomic_u32 wake; /* futex: 1 when a spare was given a worker or shall end */

@@ -42,10 +42,10 @@ static int stays_itself(void *arg)
     CHECK(self != NULL);
     for (int i = 0; i < 200; i++) {
         const struct wi_thread *before = wi_thread_self();
-        CHECK(before->task == self);
+        CHECK(wi_load_relaxed(&before->task) == self);
         (void)(i % 2 == 0 ? weir_yield() : weir_sleep(weir_in_ns(1000 * (i % 7))));
         const struct wi_thread *after = wi_thread_self();
-        CHECK(after->task == self);
+        CHECK(wi_load_relaxed(&after->task) == self);
         CHECK(wi_task_current() == self);
         CHECK_EQ(weir_task_id(), number);
         if (before != after)

@@ -37,13 +37,13 @@ static void a_record_is_used_again_once_run_and_handle_let_go(void **state)
         IGNORE(weir_turn(WEIR_DONT_WAIT));
     assert_int_equal(weir_task_start(&second, give_nothing, NULL), 0);
     assert_ptr_not_equal(first, second); /* the handle keeps the record */
-    const uint64_t number = first->id;
+    const uint64_t number = wi_task_id(first);
     assert_int_equal(weir_task_join(first, NULL, WEIR_NO_DEADLINE), 0);
     assert_int_equal(weir_task_join(second, NULL, WEIR_NO_DEADLINE), 0);
     weir_task *third;
     assert_int_equal(weir_task_start(&third, give_nothing, NULL), 0);
     assert_true(third == first || third == second);
-    assert_true(third->id > number);
+    assert_true(wi_task_id(third) > number);
     assert_int_equal(weir_task_join(third, NULL, WEIR_NO_DEADLINE), 0);
     assert_int_equal(wi_task_count_live(), 0);
     runtime_close();

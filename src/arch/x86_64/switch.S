@@ -78,4 +78,77 @@ wi_context_begin:
         .cfi_endproc
         .size   wi_context_begin, . - wi_context_begin
 
+/* wi_context_hold(fn, arg): the caller's registers lie on the stack as those of a context that
+ * does not run, while fn(context, arg) does.
+ *   rdi  fn, rsi arg; fn gets the address of the saved registers in rdi, and arg in rsi */
+        .globl  wi_context_hold
+        .hidden wi_context_hold
+        .type   wi_context_hold, @function
+        .p2align 4
+wi_context_hold:
+        .cfi_startproc
+        endbr64
+        pushq   %rbp
+        .cfi_def_cfa_offset 16
+        .cfi_offset %rbp, -16
+        pushq   %rbx
+        .cfi_def_cfa_offset 24
+        .cfi_offset %rbx, -24
+        pushq   %r12
+        .cfi_def_cfa_offset 32
+        .cfi_offset %r12, -32
+        pushq   %r13
+        .cfi_def_cfa_offset 40
+        .cfi_offset %r13, -40
+        pushq   %r14
+        .cfi_def_cfa_offset 48
+        .cfi_offset %r14, -48
+        pushq   %r15
+        .cfi_def_cfa_offset 56
+        .cfi_offset %r15, -56
+        movq    %rdi, %rax
+        movq    %rsp, %rdi
+        subq    $8, %rsp
+        .cfi_def_cfa_offset 64
+        callq   *%rax
+        addq    $56, %rsp /* fn has preserved what was pushed */
+        .cfi_def_cfa_offset 8
+        ret
+        .cfi_endproc
+        .size   wi_context_hold, . - wi_context_hold
+
+/* wi_context_visit(context, fn, arg): calls fn(arg) in a frame that, as its description for
+ * unwinders has it, was called by the context: while fn runs rbx says where the registers are that
+ * wi_context_switch or wi_context_hold has saved, in the order of their pushes.
+ *   rdi  context, rsi fn, rdx arg */
+        .globl  wi_context_visit
+        .hidden wi_context_visit
+        .type   wi_context_visit, @function
+        .p2align 4
+wi_context_visit:
+        .cfi_startproc
+        endbr64
+        pushq   %rbx
+        .cfi_def_cfa_offset 16
+        .cfi_offset %rbx, -16
+        movq    %rdi, %rbx
+        movq    %rsi, %rax
+        movq    %rdx, %rdi
+        .cfi_remember_state
+        .cfi_def_cfa %rbx, 56
+        .cfi_offset %rbp, -16
+        .cfi_offset %rbx, -24
+        .cfi_offset %r12, -32
+        .cfi_offset %r13, -40
+        .cfi_offset %r14, -48
+        .cfi_offset %r15, -56
+        callq   *%rax
+        .cfi_restore_state
+        popq    %rbx
+        .cfi_def_cfa_offset 8
+        .cfi_restore %rbx
+        ret
+        .cfi_endproc
+        .size   wi_context_visit, . - wi_context_visit
+
         .section .note.GNU-stack, "", @progbits
