@@ -17,6 +17,7 @@
 #include "weir/select.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/rng.h"
@@ -49,17 +50,33 @@ struct selection {
 
 /* -- preparing -------------------------------------------------------------------------------- */
 
+/* Into the middle, unless it is there already. */
+__attribute__((noinline)) static int insert_lock(struct wi_lock **locks, int count,
+                                                 struct wi_lock *lock)
+{
+    int at = count;
+    while (at > 0 && (uintptr_t)locks[at - 1] > (uintptr_t)lock)
+        at--;
+    if (at > 0 && locks[at - 1] == lock)
+        return count;
+    memmove(&locks[at + 1], &locks[at], (size_t)(count - at) * sizeof(locks[0]));
+    locks[at] = lock;
+    return count + 1;
+}
+
 PASS void add_lock(struct selection *selection, struct wi_lock *lock)
 {
-    int at = selection->lock_count;
-    while (at > 0 && (uintptr_t)selection->locks[at - 1] > (uintptr_t)lock)
-        at--;
-    if (at > 0 && selection->locks[at - 1] == lock)
-        return;
-    for (int move = selection->lock_count; move > at; move--)
-        selection->locks[move] = selection->locks[move - 1];
-    selection->locks[at] = lock;
-    selection->lock_count++;
+    const int count = selection->lock_count;
+    if (count == 0 || (uintptr_t)selection->locks[count - 1] < (uintptr_t)lock) {
+        selection->locks[count] = lock;
+        selection->lock_count = count + 1;
+    } else if (count == 1 && selection->locks[0] != lock) {
+        selection->locks[1] = selection->locks[0];
+        selection->locks[0] = lock;
+        selection->lock_count = 2;
+    } else {
+        selection->lock_count = insert_lock(selection->locks, count, lock);
+    }
 }
 
 static bool is_chan_op(enum weir_select_op op)
@@ -187,24 +204,30 @@ static int take_locked(struct wi_selected *selected, struct wi_waiter **served)
 
 /* A number below count, each as likely as another.  A call without a channel draws from a sequence
  * that all such calls share. */
-static uint32_t draw_locked(struct selection *selection, uint32_t count)
+static uint32_t draw_locked(struct weir_chan *dice, uint32_t count)
 {
     static wi_atomic_u64 shared;
-    uint64_t *state = selection->dice != NULL ? &selection->dice->choice : NULL;
+    uint64_t *state = dice != NULL ? &dice->choice : NULL;
     uint64_t own = state == NULL ? wi_add_relaxed(&shared, 1) : 0;
     const uint64_t drawn = wi_rng_split(state != NULL ? state : &own) >> 32;
     return (uint32_t)(drawn * count >> 32);
 }
 
-/* One of the cases of the set, which is not empty. */
-static int choose_locked(struct selection *selection, uint64_t set)
+/* A case of the set, which has several. */
+static int draw_case_locked(struct weir_chan *dice, uint64_t set)
 {
-    if (!selection->ordered && (set & (set - 1)) != 0) {
-        uint32_t skip = draw_locked(selection, (uint32_t)__builtin_popcountll(set));
-        while (skip-- > 0)
-            set &= set - 1;
-    }
+    uint32_t skip = draw_locked(dice, (uint32_t)__builtin_popcountll(set));
+    while (skip-- > 0)
+        set &= set - 1;
     return __builtin_ctzll(set);
+}
+
+/* One of the cases of the set, which is not empty. */
+PASS int choose_locked(const struct selection *selection, uint64_t set)
+{
+    if (selection->ordered || (set & (set - 1)) == 0)
+        return __builtin_ctzll(set);
+    return draw_case_locked(selection->dice, set);
 }
 
 /* The index of the case that was done, or WEIR_EAGAIN. */
