@@ -55,13 +55,15 @@ struct weir_task_opts {
  *
  *   opts  borrowed for the call; NULL: defaults
  *
- *   0                it will run
+ *   0                it will run; one for whose stack there is no memory does when there is again,
+ *                    such as when another has ended, and is neither refused nor lost
  *   WEIR_ECANCELED   the scope is canceled or closing, or the caller was canceled while it waited
  *                    for a slot; it will not run
  *   WEIR_EOVERFLOW   tasks_max or threads_max is reached; it will not run
  *   WEIR_EINVAL      stack_bytes is too large
- *   WEIR_ENOMEM      no memory for it
- *   WEIR_EAGAIN      no thread for it; or the scope is full, and dont_wait was asked for
+ *   WEIR_ENOMEM      no memory for its record, or for its thread; it will not run
+ *   WEIR_EAGAIN      no thread for it (`threads`, .pinned); or the scope is full, and dont_wait was
+ *                    asked for
  *   WEIR_ENOTOPEN, WEIR_EFORKED
  *
  * Callers: task, thread, loop; parks or blocks in a scope that is full, else never waits. */
