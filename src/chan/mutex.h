@@ -4,6 +4,7 @@
 
 /* The inside of a mutex, for mutex.c and cond.c; the protocol is in mutex.c. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/atomic.h"
@@ -13,9 +14,10 @@
 #include "weir/mutex.h"
 
 struct weir_mutex {
-    wi_atomic_u64 word; /* the holder's parker, 0 when free, with the two bits of mutex.c */
+    wi_atomic_u64 word; /* the holder's parker and a bit, 0 when free; see mutex.c */
     /* guarded by lock */
     struct wi_lock lock;
+    bool woken;             /* a waiter was told to try again, and has not yet */
     struct wi_list waiters; /* waiters; data: a struct patience */
 };
 
