@@ -18,9 +18,6 @@
 #include "base/check.h"
 #include "base/sized.h"
 
-/* Seeds the choices of select; not by address, so that a simulated run repeats. */
-static wi_atomic_u64 channels_made;
-
 /* What a buffer of fixed size takes. */
 static int buffer_bytes(const struct weir_chan_opts *opts, size_t *bytes)
 {
@@ -65,7 +62,8 @@ int weir_chan_create(weir_chan **out, const struct weir_chan_opts *opts)
     ch->closed = false;
     ch->first = 0;
     ch->count = 0;
-    ch->choice = wi_add_relaxed(&channels_made, 1);
+    /* Seeds the choices of select; by no address or count, so that a simulated run repeats. */
+    ch->choice = (uint64_t)weir_now();
     wi_list_init(&ch->senders);
     wi_list_init(&ch->receivers);
     *out = ch;

@@ -16,7 +16,7 @@
 #include "support/run.h"
 
 enum {
-    PROGRAMS = 1000
+    PROGRAMS = 300
 };
 
 static char seed_text[64]; /* written before each program, read by the handler */

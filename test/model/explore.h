@@ -64,6 +64,9 @@ int explore_choose(int count);
 /* Some execution has this outcome: that a claim holds because nothing happens is no proof. */
 void explore_saw(int outcome);
 
+/* It is so late. */
+void explore_now(weir_time now);
+
 /* From now on a reading of the clock, or a sleep with that deadline, may find it passed. */
 void explore_deadline(weir_time at);
 

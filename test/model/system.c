@@ -77,6 +77,11 @@ void explore_deadline(weir_time at)
     engine->deadline = at;
 }
 
+void explore_now(weir_time now)
+{
+    engine->now = now;
+}
+
 weir_time wi_clock_now(void)
 {
     if (engine->now < engine->deadline && engine->deadline != WEIR_NO_DEADLINE &&

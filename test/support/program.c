@@ -123,7 +123,7 @@ static void take_result(struct actor *self, const struct program_case *one, int 
     };
 }
 
-/* -- operations --------------------------------------------------------------------------------- */
+/* -- operations -------------------------------------------------------------------------------- */
 
 /* The call for these cases: one alone as send or receive, several as a select.  The case that was
  * done, its result in *result, or a code. */
@@ -385,7 +385,7 @@ static void *run_outsider(void *arg)
     return NULL;
 }
 
-/* -- the program -------------------------------------------------------------------------------- */
+/* -- the program ------------------------------------------------------------------------------- */
 
 static void set_up(struct program *program, uint64_t *random)
 {
@@ -393,8 +393,11 @@ static void set_up(struct program *program, uint64_t *random)
     program->channel_count = 1 + draw_below(random, PROGRAM_CHANNELS_MAX);
     for (int i = 0; i < program->channel_count; i++) {
         const int cap = draw_below(random, PROGRAM_CAP_MAX + 1);
-        const struct weir_chan_opts opts = { .elem_bytes = sizeof(struct program_message),
-                                             .cap_elems = (size_t)cap };
+        const size_t bytes = sizeof(struct program_message);
+        const bool grows = cap > 0 && draw_below(random, 3) == 0;
+        const struct weir_chan_opts opts = { .elem_bytes = bytes,
+                                             .cap_elems = grows ? 0 : (size_t)cap,
+                                             .grow_bytes_max = grows ? (size_t)cap * bytes : 0 };
         CHECK_EQ(weir_chan_create(&program->channels[i], &opts), 0);
         program->model.channels[i].cap = cap;
     }
