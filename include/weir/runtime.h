@@ -69,7 +69,8 @@ struct weir_opts {
 WEIR_API WEIR_CHECK int weir_open(const struct weir_opts *opts);
 
 /* Cancels every task with cause WEIR_ECANCELED, waits for their ends until the deadline, then
- * closes the runtime.
+ * closes the runtime.  The log says how many tasks were left over; it also names each task outside
+ * of any opened scope that ends with an error (but WEIR_ECANCELED) while nobody holds its handle.
  *
  *   0               closed; another may be opened
  *   WEIR_ETIMEDOUT  some task did not end; the runtime stays open and the call may be repeated

@@ -48,6 +48,9 @@ struct weir_scope_error {
     const char *name; /* static text, "" without one */
     const char *site; /* static text: where it was spawned */
     int64_t failed;   /* how many failed in all, also after the scope was canceled */
+    /* What it said by weir_fail(), or NULL: the reader's, who releases it. */
+    void *detail;
+    void (*release)(void *detail);
 };
 
 /* Opens a scope, innermost for the calling task until it is closed.  Scopes close in the reverse
@@ -74,9 +77,23 @@ WEIR_API void weir_scope_cancel(weir_scope *scope, int cause);
 WEIR_API WEIR_CHECK int weir_scope_close(weir_scope *scope, weir_time deadline);
 
 /* As weir_scope_close(), and says who has failed.
- *   error  written in every case; may be NULL
+ *   error  written in every case, to be released by weir_scope_error_release(); may be NULL
  * Callers: as weir_scope_close(). */
 WEIR_API WEIR_CHECK int weir_scope_close_error(weir_scope *scope, struct weir_scope_error *error,
                                                weir_time deadline);
+
+/* Releases the detail, if there is one.  Callers: any thread; never waits. */
+WEIR_API void weir_scope_error_release(struct weir_scope_error *error);
+
+/* Says more of the error that the calling task will return: `return weir_fail(rc, text, free);`.
+ * The scope hands it out with the first error; the detail of any other, and of a task that does
+ * not fail after all, is released when the task ends.
+ *
+ *   code     negative
+ *   detail   taken; it replaces one that the task gave before
+ *   release  frees it, on whatever thread; may be NULL
+ *
+ * The code.  Callers: task; elsewhere the detail is released at once.  Never waits. */
+WEIR_API int weir_fail(int code, void *detail, void (*release)(void *detail));
 
 #endif

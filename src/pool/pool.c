@@ -21,6 +21,7 @@
 #include "os/thread.h"
 #include "sync/lock.h"
 #include "sync/wait.h"
+#include "task/extras.h"
 
 enum {
     THREADS_MAX_DEFAULT = 16,
@@ -64,6 +65,7 @@ struct job {
     struct wi_waiter waiter; /* data: the job */
     void (*fn)(void *arg);
     void *arg;
+    struct wi_extras **extras; /* the caller's, who waits */
 };
 
 int weir_pool_create(weir_pool **out, const struct weir_pool_opts *opts)
@@ -103,7 +105,9 @@ static struct job *claim_job_locked(struct weir_pool *pool)
 /* The job counts as done before its caller knows, who may destroy the pool then. */
 static void run_job(struct weir_pool *pool, struct job *job)
 {
+    wi_extras_lend(job->extras);
     job->fn(job->arg);
+    wi_extras_lend(NULL);
     wi_lock(&pool->lock);
     pool->running--;
     pool->done++;
@@ -273,7 +277,7 @@ int weir_blocking(weir_pool *pool, void (*fn)(void *arg), void *arg, weir_time d
         return WEIR_ENOMEM;
     if (pool->process_id != wi_process_id())
         return WEIR_EFORKED;
-    struct job job = { .fn = fn, .arg = arg };
+    struct job job = { .fn = fn, .arg = arg, .extras = wi_extras_place() };
     wi_wait_init(&job.wait, &job_waitable, pool);
     wi_waiter_init(&job.waiter, &job.wait, 0, &job);
     int rc = submit(pool, &job);

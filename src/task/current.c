@@ -6,11 +6,14 @@
 
 #include "base/atomic.h"
 #include "base/uncached.h"
+#include "task/extras.h"
 #include "task/rt.h"
 #include "task/task.h"
 #include "task/worker.h"
 
 static _Thread_local struct wi_thread *self __attribute__((tls_model("initial-exec")));
+static _Thread_local struct wi_extras *own_extras __attribute__((tls_model("initial-exec")));
+static _Thread_local struct wi_extras **lent_extras __attribute__((tls_model("initial-exec")));
 
 WI_UNCACHED struct wi_thread *wi_thread_self(void)
 {
@@ -24,6 +27,24 @@ WI_UNCACHED void wi_thread_set_self(struct wi_thread *thread)
     self = thread;
     if (thread == NULL)
         *wi_current_place() = NULL;
+}
+
+WI_UNCACHED struct wi_extras **wi_thread_extras(void)
+{
+    wi_compiler_barrier();
+    return lent_extras != NULL ? lent_extras : &own_extras;
+}
+
+WI_UNCACHED bool wi_thread_extras_lent(void)
+{
+    wi_compiler_barrier();
+    return lent_extras != NULL;
+}
+
+WI_UNCACHED void wi_extras_lend(struct wi_extras **place)
+{
+    wi_compiler_barrier();
+    lent_extras = place;
 }
 
 struct weir_task *wi_task_current(void)

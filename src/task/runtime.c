@@ -375,6 +375,15 @@ undo_pools:
     return rc;
 }
 
+/* Once: a close that timed out may be repeated. */
+static void report_leftovers(void)
+{
+    const int64_t left = wi_scope_children(&wi_rt.root);
+    if (left > 0 && wi_rt.log != NULL && wi_region_cause(&wi_rt.root.region) == 0)
+        wi_log(WI_LOG_WARN, "%lld tasks were left over as the runtime closed; they are canceled",
+               (long long)left);
+}
+
 int weir_close(weir_time deadline)
 {
     int rc = wi_runtime_check();
@@ -383,6 +392,7 @@ int weir_close(weir_time deadline)
     struct wi_thread *self = wi_thread_self();
     if (self != wi_rt.opener)
         wi_bug_misuse("weir_close", "only the thread that opened may close", 0);
+    report_leftovers();
     weir_scope_cancel(&wi_rt.root, WEIR_ECANCELED);
     rc = wi_scope_wait(&wi_rt.root, deadline, WI_WAIT_UNCANCELABLE);
     if (rc != 0)

@@ -17,6 +17,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/sized.h"
+#include "task/extras.h"
 #include "task/runtime.h"
 #include "task/task.h"
 #include "task/worker.h"
@@ -140,13 +141,31 @@ static void child_failed_locked(struct weir_scope *scope, const struct weir_task
         cancel_locked(scope, result);
 }
 
+bool wi_scope_child_failing(struct weir_scope *scope, struct weir_task *task,
+                            const struct wi_extras *extras)
+{
+    wi_lock(&scope->lock);
+    /* A scope that nobody opened has nobody who would release it. */
+    const bool first = scope->region.parker != NULL && scope->error.code == 0;
+    if (first && task->result < 0)
+        child_failed_locked(scope, task, task->result);
+    const bool taken = first && scope->error.code != 0;
+    if (taken) {
+        scope->error.detail = extras->detail;
+        scope->error.release = extras->release_detail;
+        wi_store_relaxed(&task->flags, wi_load_relaxed(&task->flags) | WI_TASK_FAILURE_TOLD);
+    }
+    wi_unlock(&scope->lock);
+    return taken;
+}
+
 void wi_scope_child_ended(struct weir_scope *scope, struct weir_task *task, int result)
 {
     struct wi_list claimed;
     wi_list_init(&claimed);
     wi_lock(&scope->lock);
     wi_list_remove(&task->sibling);
-    if (wi_unlikely(result < 0))
+    if (wi_unlikely(result < 0) && (wi_load_relaxed(&task->flags) & WI_TASK_FAILURE_TOLD) == 0)
         child_failed_locked(scope, task, result);
     leave_locked(scope, &claimed);
     wi_unlock(&scope->lock);
@@ -171,8 +190,7 @@ int wi_scope_wait(struct weir_scope *scope, weir_time deadline, enum wi_wait_kin
 
 /* -- whose scope ------------------------------------------------------------------------------ */
 
-/* The caller's innermost scope, NULL without one. */
-static struct weir_scope *innermost(const struct wi_parker *parker)
+struct weir_scope *wi_scope_innermost(const struct wi_parker *parker)
 {
     struct wi_region *at = parker->regions;
     while (at != NULL && at->kind != WI_REGION_SCOPE)
@@ -183,7 +201,8 @@ static struct weir_scope *innermost(const struct wi_parker *parker)
 struct weir_scope *wi_scope_ambient(void)
 {
     struct weir_task *task = wi_task_current();
-    struct weir_scope *scope = innermost(task != NULL ? &task->parker : wi_current_parker());
+    struct weir_scope *scope =
+        wi_scope_innermost(task != NULL ? &task->parker : wi_current_parker());
     if (scope != NULL)
         return scope;
     return task != NULL ? task->scope : wi_runtime_root();
@@ -254,6 +273,8 @@ int weir_scope_open(weir_scope **out, const struct weir_scope_opts *opts)
     scope->limit = wanted.limit;
     if (wanted.deadline != 0)
         scope->deadline = wanted.deadline;
+    const struct wi_extras *extras = *wi_extras_place();
+    scope->deferred = extras != NULL ? extras->deferred : NULL;
     wi_region_begin(&scope->region, wi_current_parker(), WI_REGION_SCOPE, WEIR_NO_DEADLINE);
     *out = scope;
     return 0;
@@ -304,10 +325,13 @@ int weir_scope_close_error(weir_scope *scope, struct weir_scope_error *error, we
         result = wi_region_cause(&scope->region);
     wi_unlock(&scope->lock);
     wi_region_end(&scope->region);
+    wi_deferred_run(wi_extras_place(), scope->deferred);
     /* Who is canceled from outside hears of it, though the children were all well. */
     if (result == 0)
         result = wi_parker_cancel_cause(parker);
-    if (error != NULL)
+    if (error == NULL)
+        weir_scope_error_release(&scope->error);
+    else
         wi_sized_give(error, &scope->error, sizeof(scope->error));
     wi_free(scope);
     return result;

@@ -19,6 +19,8 @@
 #include "weir/scope.h"
 
 struct weir_task;
+struct wi_deferred;
+struct wi_extras;
 
 struct weir_scope {
     /* owner: the opener, except `cause` in it, which the lock guards too */
@@ -27,6 +29,7 @@ struct weir_scope {
     bool keep_going;
     int64_t limit; /* children at a time; 0: any number */
     weir_time deadline;
+    const struct wi_deferred *deferred; /* the opener's last handler when it was opened */
     /* guarded by lock */
     struct wi_lock lock;
     bool closing;                  /* no more children may start */
@@ -59,6 +62,10 @@ static inline void wi_scope_slot_give(struct weir_scope *scope)
 /* Makes the task a child, which uses a slot that was taken; a failure has given that back.
  * 0 or WEIR_ECANCELED. */
 int wi_scope_child_begin(struct weir_scope *scope, struct weir_task *task);
+/* A task that is about to end with an error and its detail.  True: the scope has taken note of
+ * both, and wi_scope_child_ended() does not again. */
+bool wi_scope_child_failing(struct weir_scope *scope, struct weir_task *task,
+                            const struct wi_extras *extras);
 void wi_scope_child_ended(struct weir_scope *scope, struct weir_task *task, int result);
 
 /* Waits until there is no child. 0, WEIR_ETIMEDOUT or (CANCELABLE) WEIR_ECANCELED. */
@@ -68,6 +75,9 @@ int wi_scope_wait(struct weir_scope *scope, weir_time deadline, enum wi_wait_kin
  * and must not end, start or cancel a child. */
 void wi_scope_each_child(struct weir_scope *scope, bool (*fn)(struct weir_task *task, void *arg),
                          void *arg);
+
+/* The innermost scope that the parker's owner has open, NULL without one. */
+struct weir_scope *wi_scope_innermost(const struct wi_parker *parker);
 
 /* Where weir_go() of the calling code puts a task: its innermost scope, else its own, else the
  * root. */

@@ -10,10 +10,12 @@
 #include "arch/context.h"
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/log.h"
 #include "base/sized.h"
 #include "os/clock.h"
 #include "os/vm.h"
 #include "sync/thread_parker.h"
+#include "task/extras.h"
 #include "task/rt.h"
 #include "task/runtime.h"
 #include "task/worker.h"
@@ -333,7 +335,8 @@ struct spawn {
     uint32_t flags;
     size_t stack_bytes;
     weir_time deadline;
-    int canceled; /* the cause it is born with, 0 */
+    int canceled;             /* the cause it is born with, 0 */
+    struct wi_extras *extras; /* taken */
     bool handle;
     bool dont_wait; /* for a slot of a limited scope */
 };
@@ -350,6 +353,7 @@ static void prepare(struct weir_task *task, const struct spawn *spawn, uint64_t 
     task->stack = NULL;
     task->fn = spawn->fn;
     task->arg = spawn->arg;
+    task->extras = spawn->extras;
     task->stack_bytes_wanted = (uint32_t)spawn->stack_bytes;
     task->scope = spawn->scope;
     /* The number first: who reads what follows reads it again after that (see.c). */
@@ -496,7 +500,16 @@ static int spawn_with(weir_task_fn *fn, void *arg, const struct weir_task_opts *
     };
     struct weir_task *parent = thread != NULL ? wi_load_relaxed(&thread->task) : NULL;
     inherit(&spawn, parent != NULL && !wanted->detached ? &parent->parker : NULL, wanted->deadline);
-    return spawn_task(&spawn, out);
+    const struct wi_extras *extras = parent != NULL ? parent->extras : *wi_thread_extras();
+    if (wi_unlikely(extras != NULL)) {
+        rc = wi_extras_inherit(extras, &spawn.extras);
+        if (rc != 0)
+            return rc;
+    }
+    rc = spawn_task(&spawn, out);
+    if (wi_unlikely(rc != 0))
+        wi_extras_free(spawn.extras);
+    return rc;
 }
 
 int weir_go_with(weir_task_fn *fn, void *arg, const struct weir_task_opts *opts)
@@ -520,6 +533,8 @@ void wi_task_run(struct weir_task *task)
         wi_bug_misuse("weir_scope_open", "the task ended with a scope open, or a timeout; task",
                       (int64_t)wi_task_id(task));
     task->result = result;
+    if (wi_unlikely(task->extras != NULL))
+        wi_extras_end(task);
 }
 
 /* Pairs with itself: what the one who lets go first did to the task comes before the record is
@@ -533,12 +548,34 @@ static void drop(struct weir_task *task, uint32_t reference)
     record_give(task);
 }
 
+static bool has_handle(const struct weir_task *task)
+{
+    return (wi_load_relaxed(&task->references) & WI_TASK_HANDLE) != 0;
+}
+
+/* Nobody will ask a task of the runtime's own scope how it ended, unless it has a handle. */
+static void report_unread(const struct weir_task *task)
+{
+    static struct wi_log_limit limit;
+    if (wi_rt.log == NULL || task->scope != wi_runtime_root() || task->result == WEIR_ECANCELED ||
+        has_handle(task))
+        return;
+    const char *name = wi_task_name(task);
+    const char *site = wi_task_site(task);
+    wi_log_limited(&limit, wi_clock_now(), WI_LOG_WARN,
+                   "task %llu (%s, %s) ended with an error that nobody waits for: %s",
+                   (unsigned long long)wi_task_id(task), name[0] != '\0' ? name : "no name",
+                   site[0] != '\0' ? site : "no site", weir_err_name(task->result));
+}
+
 void wi_task_finish(struct weir_task *task)
 {
     struct weir_scope *scope = task->scope;
     const int result = task->result;
+    if (wi_unlikely(result < 0))
+        report_unread(task);
     /* Without a handle there is no joiner, and there will be none. */
-    if ((wi_load_relaxed(&task->references) & WI_TASK_HANDLE) != 0) {
+    if (has_handle(task)) {
         wi_lock(&task->lock);
         task->finished = true;
         struct wi_waiter *joiner = wi_waitlist_claim_first(&task->joiners);
@@ -563,7 +600,7 @@ void wi_task_drop_run(struct weir_task *task)
 void wi_task_check_handle(const struct weir_task *task, const char *call)
 {
     wi_bug_unless(task != NULL);
-    if ((wi_load_relaxed(&task->references) & WI_TASK_HANDLE) == 0)
+    if (!has_handle(task))
         wi_bug_misuse(call, "the handle was given back before; task", (int64_t)wi_task_id(task));
 }
 

@@ -27,6 +27,7 @@ enum {
     WI_TASK_VEHICLE = 1u,        /* runs on an OS thread of its own, not on a stack of ours */
     WI_TASK_STARTED = 2u,        /* a vehicle's: it has its thread */
     WI_TASK_QUEUED_VEHICLE = 4u, /* may wait for a vehicle (.blocking), else refused (.pinned) */
+    WI_TASK_FAILURE_TOLD = 8u,   /* its scope knows of its error */
 };
 
 /* Who keeps a record. */
@@ -45,10 +46,11 @@ struct weir_task {
     struct wi_stack *stack;
     weir_task_fn *fn;
     void *arg;
-    weir_time parked_at; /* when it stopped last, roughly */
+    weir_time parked_at;      /* when it stopped last, roughly */
+    struct wi_extras *extras; /* what few tasks have: extras.h; NULL: nothing */
     uint32_t stack_bytes_wanted;
     /* constant while it lives; atomic because a dump reads what may be another task's by now */
-    wi_atomic_u32 flags; /* but for STARTED */
+    wi_atomic_u32 flags; /* but for STARTED and FAILURE_TOLD */
     wi_atomic_ptr name;
     wi_atomic_ptr site;
     wi_atomic_u64 id;

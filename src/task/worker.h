@@ -153,6 +153,11 @@ static inline void wi_worker_leave_on(struct wi_thread *thread)
         wi_store_release(&thread->state, WI_STATE_USER); /* c */
 }
 
+/* Where a thread that runs no task keeps its extras (extras.h), or where those are that it was
+ * lent: see wi_extras_lend(). */
+struct wi_extras **wi_thread_extras(void);
+bool wi_thread_extras_lent(void);
+
 /* The calling thread's worker, for its fields, until wi_worker_leave(); NULL if it has none.
  * Nests.  The caller must not wait in between. */
 struct wi_worker *wi_worker_enter(void);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WEIR_DEFER_H
+#define WEIR_DEFER_H
+
+/* Handlers that clean up on every way out of a task or a scope: a plain return, an error, a
+ * cancellation.
+ *
+ *     weir_stream *stream;
+ *     int rc = weir_dial(&stream, address, WEIR_NO_DEADLINE);
+ *     if (rc < 0)
+ *         return rc;
+ *     rc = weir_defer(close_stream, stream);
+ *
+ * A handler belongs to the innermost scope that the caller has open, else to the task: it runs when
+ * that scope is closed and its children have ended, or when the task's function has returned.  It
+ * does not run at the end of the function that registered it: what it is given must live on.
+ *
+ * The last registered runs first.  Handlers may wait: cancellation and the ambient deadline are
+ * held back while they run, for WEIR_DEFER_NS in all. */
+
+#include <stdbool.h>
+
+#include "weir/err.h"
+#include "weir/time.h"
+
+/* How long the handlers of one way out are shielded, together. */
+#define WEIR_DEFER_NS (5 * WEIR_NS_PER_S)
+
+/* Handlers that a task may have at a time. */
+#define WEIR_DEFERS_MAX 65536
+
+/* Registers fn(arg).
+ *
+ *   arg  the handler's
+ *
+ *   0               it will run, once
+ *   WEIR_ENOMEM, WEIR_EOVERFLOW  no memory, or WEIR_DEFERS_MAX of them; it will not run
+ *   WEIR_ENOTSUP    the caller is no task and has no scope open; it will not run
+ *
+ * Callers: task, thread; never waits. */
+WEIR_API WEIR_CHECK int weir_defer(void (*fn)(void *arg), void *arg);
+
+/* Takes back the handler that the innermost scope, or the task, got last; aborts if it has none.
+ *   run  call it now, as any function: not shielded
+ * Callers: task, thread; waits if the handler does. */
+WEIR_API void weir_defer_pop(bool run);
+
+#endif
