@@ -40,7 +40,7 @@ struct weir_scope_opts {
     int64_t limit;
 };
 
-/* Which child failed first, and how. */
+/* How a scope ended: which child failed first, and how. */
 struct weir_scope_error {
     size_t size;      /* in: sizeof(struct weir_scope_error); 0 counts as that */
     int code;         /* what it returned; 0: no child failed */
@@ -48,6 +48,7 @@ struct weir_scope_error {
     const char *name; /* static text, "" without one */
     const char *site; /* static text: where it was spawned */
     int64_t failed;   /* how many failed in all, also after the scope was canceled */
+    int cause;        /* of the scope's cancellation; 0: it was not canceled */
     /* What it said by weir_fail(), or NULL: the reader's, who releases it. */
     void *detail;
     void (*release)(void *detail);

@@ -14,6 +14,7 @@
 #include "weir/err.h"
 #include "weir/event.h"
 #include "weir/future.h"
+#include "weir/gather.h"
 #include "weir/local.h"
 #include "weir/memory.h"
 #include "weir/mutex.h"

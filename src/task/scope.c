@@ -320,9 +320,8 @@ int weir_scope_close_error(weir_scope *scope, struct weir_scope_error *error, we
 
     wi_lock(&scope->lock);
     scope->closing = true;
-    int result = scope->first_error;
-    if (result == 0)
-        result = wi_region_cause(&scope->region);
+    scope->error.cause = wi_region_cause(&scope->region);
+    int result = scope->first_error != 0 ? scope->first_error : scope->error.cause;
     wi_unlock(&scope->lock);
     wi_region_end(&scope->region);
     wi_deferred_run(wi_extras_place(), scope->deferred);
