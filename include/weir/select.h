@@ -18,6 +18,9 @@
 
 #include "weir/chan.h"
 #include "weir/err.h"
+#include "weir/event.h"
+#include "weir/future.h"
+#include "weir/semaphore.h"
 #include "weir/signal.h"
 #include "weir/task.h"
 #include "weir/time.h"
@@ -26,7 +29,8 @@
 #define WEIR_SELECT_CASES_MAX 64
 
 /* What a case waits for, which members it uses, and what its result is once it was done.  While no
- * runtime has been open in the process, those after UNTIL are ready with WEIR_ENOTOPEN. */
+ * runtime has been open in the process, those of a runtime (TIMER to WRITABLE) are ready with
+ * WEIR_ENOTOPEN. */
 enum weir_select_op {
     WEIR_SELECT_SEND,     /* ch, msg (only read): as weir_chan_send(): 0 or WEIR_ECLOSED */
     WEIR_SELECT_RECV,     /* ch, msg: as weir_chan_recv(): 0 or WEIR_ECLOSED */
@@ -38,6 +42,11 @@ enum weir_select_op {
                              weir_signals_wait(): 0 */
     WEIR_SELECT_READABLE, /* fd: as weir_fd_wait() for WEIR_FD_READ: its bits or a code */
     WEIR_SELECT_WRITABLE, /* fd: as weir_fd_wait() for WEIR_FD_WRITE */
+    WEIR_SELECT_EVENT,    /* event: as weir_event_wait(): 0 */
+    WEIR_SELECT_FUTURE,   /* future, msg (NULL or room for its value): once it has ended, as
+                             weir_future_result() */
+    WEIR_SELECT_ACQUIRE,  /* semaphore: 0, and the caller has one permit, as if by
+                             weir_semaphore_acquire() */
 };
 
 struct weir_select_case {
@@ -47,6 +56,9 @@ struct weir_select_case {
         weir_timer *timer;
         weir_task *task;
         weir_signals *signals;
+        weir_event *event;
+        weir_future *future;
+        weir_semaphore *semaphore;
         weir_time until;
         int fd;
     };

@@ -73,8 +73,10 @@ int weir_chan_create(weir_chan **out, const struct weir_chan_opts *opts)
 void weir_chan_destroy(weir_chan *ch)
 {
     wi_bug_unless(ch != NULL);
+    wi_lock(&ch->lock);
     wi_bug_unless(wi_list_empty(&ch->senders));
     wi_bug_unless(wi_list_empty(&ch->receivers));
+    wi_unlock(&ch->lock);
     if (ch->growing != NULL)
         wi_growing_destroy(ch);
     wi_free(ch);

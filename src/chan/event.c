@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "chan/selectables.h"
 #include "sync/lock.h"
 #include "sync/wait.h"
 
@@ -97,6 +98,17 @@ bool weir_event_is_set(const weir_event *event)
     return (wi_load_acquire(&event->word) & SET) != 0;
 }
 
+/* a, under the lock: whether it is set; if not, WAITERS says that somebody comes to the queue. */
+static bool set_or_announced_locked(struct weir_event *event)
+{
+    uint32_t word = wi_load_acquire(&event->word);
+    while ((word & SET) == 0) {
+        if (wi_cas_acq_rel(&event->word, &word, WAITERS))
+            return false;
+    }
+    return true;
+}
+
 int weir_event_wait(weir_event *event, weir_time deadline)
 {
     wi_bug_unless(event != NULL);
@@ -111,13 +123,49 @@ int weir_event_wait(weir_event *event, weir_time deadline)
     struct wi_waiter self;
     wi_wait_init_single(&wait, &self, &event_waitable, event, NULL);
     wi_lock(&event->lock);
-    uint32_t word = wi_load_acquire(&event->word);
-    while ((word & SET) == 0) {
-        if (wi_cas_acq_rel(&event->word, &word, WAITERS)) {
-            wi_list_push_back(&event->waiters, &self.node);
-            return wi_wait_single(&self, &event->lock, deadline, WI_WAIT_CANCELABLE);
-        }
+    if (!set_or_announced_locked(event)) {
+        wi_list_push_back(&event->waiters, &self.node);
+        return wi_wait_single(&self, &event->lock, deadline, WI_WAIT_CANCELABLE);
     }
     wi_unlock(&event->lock);
     return 0;
 }
+
+/* -- in a select ------------------------------------------------------------------------------ */
+
+static bool select_begin(struct wi_selected *selected, bool may_wait)
+{
+    (void)may_wait;
+    selected->object = selected->one->event;
+    return false;
+}
+
+static struct wi_lock *select_lock(void *object)
+{
+    return &((struct weir_event *)object)->lock;
+}
+
+static bool select_ready(const struct wi_selected *selected)
+{
+    return set_or_announced_locked(selected->object);
+}
+
+static int select_take(struct wi_selected *selected, struct wi_waiter **served)
+{
+    (void)served;
+    selected->one->result = 0;
+    return set_or_announced_locked(selected->object) ? 0 : WEIR_EAGAIN;
+}
+
+static struct wi_list *select_queue(struct wi_selected *selected)
+{
+    return &((struct weir_event *)selected->object)->waiters;
+}
+
+const struct wi_selectable wi_event_selectable = {
+    .begin = select_begin,
+    .lock = select_lock,
+    .ready_locked = select_ready,
+    .take_locked = select_take,
+    .queue_locked = select_queue,
+};

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "chan/selectables.h"
 
 struct wi_future_callback {
     struct wi_future_callback *next;
@@ -241,3 +242,47 @@ int weir_future_on_done(weir_future *future, void (*fn)(weir_future *future, voi
     fn(future, arg);
     return 0;
 }
+
+/* -- in a select ------------------------------------------------------------------------------ */
+
+static bool select_begin(struct wi_selected *selected, bool may_wait)
+{
+    (void)may_wait;
+    selected->object = selected->one->future;
+    return false;
+}
+
+static struct wi_lock *select_lock(void *object)
+{
+    return &((struct weir_future *)object)->lock;
+}
+
+static bool select_ready(const struct wi_selected *selected)
+{
+    return wi_future_ended(selected->object);
+}
+
+static int select_take(struct wi_selected *selected, struct wi_waiter **served)
+{
+    (void)served;
+    return wi_future_ended(selected->object) ? 0 : WEIR_EAGAIN;
+}
+
+static struct wi_list *select_queue(struct wi_selected *selected)
+{
+    return &((struct weir_future *)selected->object)->waiters;
+}
+
+static void select_done(struct wi_selected *selected)
+{
+    selected->one->result = weir_future_result(selected->object, selected->one->msg);
+}
+
+const struct wi_selectable wi_future_selectable = {
+    .begin = select_begin,
+    .lock = select_lock,
+    .ready_locked = select_ready,
+    .take_locked = select_take,
+    .queue_locked = select_queue,
+    .done = select_done,
+};

@@ -22,7 +22,7 @@
 #include "base/check.h"
 #include "base/rng.h"
 #include "chan/chan.h"
-#include "sync/select.h"
+#include "chan/selectables.h"
 
 enum {
     CASES_FEW = 4 /* so many have a small frame */
@@ -110,10 +110,21 @@ static void prepare_instant(struct selection *selection, int index)
     }
 }
 
+static const struct wi_selectable *kind_of(enum weir_select_op op)
+{
+    if (op == WEIR_SELECT_EVENT)
+        return &wi_event_selectable;
+    if (op == WEIR_SELECT_FUTURE)
+        return &wi_future_selectable;
+    if (op == WEIR_SELECT_ACQUIRE)
+        return &wi_semaphore_selectable;
+    return wi_selectable_of(op);
+}
+
 static void prepare_other(struct selection *selection, int index, bool may_wait)
 {
     struct wi_selected *selected = &selection->selected[index];
-    const struct wi_selectable *kind = wi_selectable_of(selected->one->op);
+    const struct wi_selectable *kind = kind_of(selected->one->op);
     selected->object = NULL;
     selected->kind = kind;
     if (kind == NULL) {

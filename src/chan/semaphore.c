@@ -20,6 +20,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/sized.h"
+#include "chan/selectables.h"
 #include "sync/lock.h"
 #include "sync/wait.h"
 
@@ -93,8 +94,10 @@ static void serve_locked(struct weir_semaphore *semaphore, int64_t permits, stru
         const int64_t wants = *(const int64_t *)waiter->data;
         if (wants > permits)
             break;
+        wi_list_remove(first);
+        if (!wi_waiter_claim(waiter)) /* a select that something else has ended */
+            continue;
         permits -= wants;
-        (void)wi_waitlist_claim_first(&semaphore->waiters); /* this one: it waits for one thing */
         wi_list_push_back(served, first);
     }
     const uint64_t waiters = wi_list_empty(&semaphore->waiters) ? 0 : WAITERS;
@@ -212,3 +215,54 @@ int64_t weir_semaphore_available(const weir_semaphore *semaphore)
     wi_bug_unless(semaphore != NULL);
     return permits_in(wi_load_relaxed(&semaphore->word));
 }
+
+/* -- in a select: one permit ------------------------------------------------------------------ */
+
+static bool select_begin(struct wi_selected *selected, bool may_wait)
+{
+    (void)may_wait;
+    selected->object = selected->one->semaphore;
+    return false;
+}
+
+static struct wi_lock *select_lock(void *object)
+{
+    return &((struct weir_semaphore *)object)->lock;
+}
+
+static bool select_ready(const struct wi_selected *selected)
+{
+    struct weir_semaphore *semaphore = selected->object;
+    if (!wi_list_empty(&semaphore->waiters))
+        return false; /* and WAITERS is set */
+    uint64_t word = wi_load_acquire(&semaphore->word);
+    while (permits_in(word) == 0) {
+        if (wi_cas_acq_rel(&semaphore->word, &word, word | WAITERS))
+            return false;
+    }
+    return true; /* unless somebody is faster than select_take() */
+}
+
+static int select_take(struct wi_selected *selected, struct wi_waiter **served)
+{
+    (void)served;
+    selected->one->result = 0;
+    return take_or_announce_locked(selected->object, 1, true);
+}
+
+/* Who wants one permit and does not get it leaves none behind for others, so e has nothing to do
+ * when the select ends otherwise. */
+static struct wi_list *select_queue(struct wi_selected *selected)
+{
+    static const int64_t one_permit = 1;
+    selected->waiter.data = (void *)(uintptr_t)&one_permit;
+    return &((struct weir_semaphore *)selected->object)->waiters;
+}
+
+const struct wi_selectable wi_semaphore_selectable = {
+    .begin = select_begin,
+    .lock = select_lock,
+    .ready_locked = select_ready,
+    .take_locked = select_take,
+    .queue_locked = select_queue,
+};

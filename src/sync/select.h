@@ -31,12 +31,14 @@ struct wi_selectable {
      * with one->result, and has no object. */
     bool (*begin)(struct wi_selected *selected, bool may_wait);
     struct wi_lock *(*lock)(void *object);
-    /* Whether take_locked() would do the case; may be wrong where waiters are stale. */
+    /* Whether take_locked() would do the case; may be wrong where waiters are stale.  If it is not
+     * ready, a peer will find the waiter that is queued until the unlock: who has paths without the
+     * lock closes them here. */
     bool (*ready_locked)(const struct wi_selected *selected);
-    /* Does the case and sets one->result: 0.  WEIR_EAGAIN: not ready after all.  A peer that was
-     * served is left in *served, as in chan/chan.h. */
+    /* Does the case and sets one->result: 0.  WEIR_EAGAIN: not ready after all, and as above.  A
+     * peer that was served is left in *served, as in chan/chan.h. */
     int (*take_locked)(struct wi_selected *selected, struct wi_waiter **served);
-    /* The queue that the case's waiter belongs on. */
+    /* The queue that the case's waiter belongs on; may set waiter.data. */
     struct wi_list *(*queue_locked)(struct wi_selected *selected);
     /* Without locks, for the case that was done by take_locked() or by a peer, whose waiter.result
      * is one->result by now.  May be NULL. */
@@ -46,7 +48,7 @@ struct wi_selectable {
 };
 
 enum {
-    WI_SELECT_OPS = WEIR_SELECT_WRITABLE + 1
+    WI_SELECT_OPS = WEIR_SELECT_ACQUIRE + 1
 };
 
 /* The kinds that live on floors above chan/, by their op; the others are NULL.  task/ sets them as

@@ -417,9 +417,14 @@ RUN(one_message_ends_one_select_of_many)
 
 /* -- cancellation and misuse ------------------------------------------------------------------ */
 
+struct everything {
+    weir_timer *timer;
+    int began;
+};
+
 static int wait_for_everything(void *arg)
 {
-    weir_timer *timer = arg;
+    struct everything *everything = arg;
     weir_task *task;
     int fds[2];
     CHECK_EQ(pipe(fds), 0);
@@ -427,12 +432,13 @@ static int wait_for_everything(void *arg)
     int got;
     CHECK_EQ(weir_task_start(&task, give, ch), 0);
     struct weir_select_case cases[] = {
-        { .op = WEIR_SELECT_TIMER, .timer = timer },
+        { .op = WEIR_SELECT_TIMER, .timer = everything->timer },
         { .op = WEIR_SELECT_READABLE, .fd = fds[0] },
         { .op = WEIR_SELECT_JOIN, .task = task },
         { .op = WEIR_SELECT_UNTIL, .until = weir_in_ms(60000) },
         { .op = WEIR_SELECT_SEND, .ch = NULL, .msg = &got },
     };
+    bump(&everything->began); /* a task that is started once it is canceled is canceled too */
     CHECK_EQ(weir_select(cases, 5, WEIR_NO_DEADLINE), WEIR_ECANCELED);
     CHECK_EQ(weir_select(cases, 5, WEIR_NO_DEADLINE), WEIR_ECANCELED);
     const int value = 5;
@@ -447,14 +453,16 @@ static int wait_for_everything(void *arg)
 
 BOTH(cancellation_ends_a_select_and_leaves_no_trace)
 {
-    weir_timer *timer = make_timer();
+    struct everything everything = { .timer = make_timer() };
     weir_task *task;
-    CHECK_EQ(weir_timer_start(timer, weir_in_ms(60000), 0), 0);
-    CHECK_EQ(weir_task_start(&task, wait_for_everything, timer), 0);
-    CHECK_EQ(weir_sleep(weir_in_ms(2)), 0);
+    CHECK_EQ(weir_timer_start(everything.timer, weir_in_ms(60000), 0), 0);
+    CHECK_EQ(weir_task_start(&task, wait_for_everything, &everything), 0);
+    while (peek(&everything.began) == 0)
+        CHECK_EQ(weir_sleep(weir_in_ns(100000)), 0);
+    CHECK_EQ(weir_sleep(weir_in_ms(1)), 0);
     weir_task_cancel(task, WEIR_ECANCELED);
     CHECK_EQ(weir_task_join(task, NULL, WEIR_NO_DEADLINE), 0);
-    weir_timer_destroy(timer); /* aborts if a waiter were left */
+    weir_timer_destroy(everything.timer); /* aborts if a waiter were left */
     return 0;
 }
 
