@@ -242,6 +242,42 @@ RUN(a_deadline_breaks_it_for_all_or_for_nobody)
     return 0;
 }
 
+/* -- giving up in the same instant ------------------------------------------------------------ */
+
+struct half {
+    struct shared *shared;
+    int passed;
+};
+
+/* Both come and give up so fast that one often comes while the other is giving up. */
+static int come_and_give_up(void *arg)
+{
+    struct half *half = arg;
+    for (int i = 0; i < 20000; i++) {
+        const int rc =
+            weir_barrier_wait(half->shared->barrier, i % 2 == 0 ? WEIR_DONT_WAIT : weir_in_ns(500));
+        if (rc >= 0)
+            half->passed++;
+        else
+            weir_barrier_reset(half->shared->barrier);
+    }
+    return 0;
+}
+
+RUN(two_that_keep_giving_up_pass_together_or_not_at_all)
+{
+    struct shared shared = make(2);
+    struct half halves[2] = { { .shared = &shared }, { .shared = &shared } };
+    struct crowd crowd = { .task_count = 0 };
+    crowd_task(&crowd, come_and_give_up, &halves[0]);
+    crowd_thread(&crowd, come_and_give_up, &halves[1]);
+    crowd_join(&crowd);
+    CHECK_EQ(halves[0].passed, halves[1].passed);
+    printf("%d times both passed\n", halves[0].passed);
+    weir_barrier_destroy(shared.barrier);
+    return 0;
+}
+
 static int destroy_awaited(void *unused)
 {
     (void)unused;
@@ -270,6 +306,7 @@ int main(void)
         cmocka_unit_test(a_party_that_times_out_breaks_it),
         cmocka_unit_test(a_party_that_is_canceled_breaks_it),
         cmocka_unit_test(a_deadline_breaks_it_for_all_or_for_nobody),
+        cmocka_unit_test(two_that_keep_giving_up_pass_together_or_not_at_all),
         cmocka_unit_test(misuse_aborts_and_shows_both_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
