@@ -109,8 +109,9 @@ static void look_at(struct wi_worker *worker, struct sighting *seen, weir_time n
 {
     const uint64_t runs = wi_load_relaxed(&worker->runs);
     const bool in_task = wi_load_relaxed(&worker->run_site) != NULL;
-    /* What a slice made ready was not announced, since the slice might have ended at once. */
-    if (wi_worker_has_work(worker))
+    /* What a slice made ready was not announced, since the slice might have ended at once.  It did,
+     * if others have run meanwhile: then the worker itself knows what waits for how long. */
+    if (runs == seen->runs && wi_worker_has_work(worker))
         wi_worker_wake_one();
     wi_worker_look_soon(worker);
     if (runs != seen->runs || !in_task) {

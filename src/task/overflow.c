@@ -51,10 +51,10 @@ static size_t overflowed_bytes(const struct wi_thread *thread, const void *addre
     const struct weir_task *task = wi_load_relaxed(&thread->task);
     if (task->stack != NULL)
         return wi_stack_guards(task->stack, address) ? wi_stack_bytes(task->stack) : 0;
-    const uintptr_t low = (uintptr_t)thread->fiber.stack_low;
+    const uintptr_t low = (uintptr_t)thread->stack_low;
     const uintptr_t at = (uintptr_t)address;
     const bool below = at < low + thread_guard_bytes && at + WI_STACK_GUARD_BYTES >= low;
-    return below ? thread->fiber.stack_bytes : 0;
+    return below ? thread->stack_bytes : 0;
 }
 
 static void report_fault(const void *address)

@@ -44,7 +44,11 @@ struct wi_runtime {
     struct wi_lock inject_lock;
     struct weir_task *inject_first;
     struct weir_task *inject_last;
-    wi_atomic_i64 inject_count;   /* written under the lock */
+    wi_atomic_i64 inject_count;      /* written under the lock */
+    struct weir_task *backlog_first; /* not begun: what did not fit into a worker's `fresh` */
+    struct weir_task *backlog_last;
+    wi_atomic_i64 backlog_count;  /* written under the lock */
+    wi_atomic_i64 backlog_taken;  /* when something was taken from there last */
     struct weir_task *held_first; /* not started, while there are too many hogs */
     struct weir_task *held_last;
     /* guarded by idle_lock */

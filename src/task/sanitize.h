@@ -9,13 +9,6 @@
 
 #include <stddef.h>
 
-struct wi_fiber {
-    void *thread_fiber; /* ThreadSanitizer's */
-    void *fake_stack;   /* AddressSanitizer's, while it does not run */
-    const void *stack_low;
-    size_t stack_bytes;
-};
-
 #if defined(__SANITIZE_THREAD__)
 #define WI_TSAN 1
 #elif defined(__has_feature)
@@ -29,6 +22,40 @@ struct wi_fiber {
 #if __has_feature(address_sanitizer)
 #define WI_ASAN 1
 #endif
+#endif
+
+#if defined(WI_TSAN) || defined(WI_ASAN)
+struct wi_fiber {
+    void *thread_fiber; /* ThreadSanitizer's */
+    void *fake_stack;   /* AddressSanitizer's, while it does not run */
+    const void *stack_low;
+    size_t stack_bytes;
+};
+
+/* A struct's member of that type, and where it is. */
+#define WI_FIBER_MEMBER struct wi_fiber fiber;
+#define wi_fiber_of(owner) (&(owner)->fiber)
+
+/* The stack that the context is on. */
+static inline void wi_fiber_on(struct wi_fiber *fiber, const void *low, size_t bytes)
+{
+    fiber->fake_stack = NULL;
+    fiber->stack_low = low;
+    fiber->stack_bytes = bytes;
+}
+#else
+struct wi_fiber {
+    char nothing;
+};
+#define WI_FIBER_MEMBER
+#define wi_fiber_of(owner) ((void)(owner), (struct wi_fiber *)NULL)
+
+static inline void wi_fiber_on(struct wi_fiber *fiber, const void *low, size_t bytes)
+{
+    (void)fiber;
+    (void)low;
+    (void)bytes;
+}
 #endif
 
 #if defined(WI_TSAN)

@@ -76,7 +76,7 @@ static bool see_parked(struct weir_task *task, struct wi_seen *out, struct wi_fr
     if (!wi_cas_acq_rel(&task->parker.word, &word, WI_PARKER_EMPTY)) /* a */
         return false;
     out->state = WI_SEEN_WAITING;
-    out->since = task->parked_at;
+    out->since = task->stack->parked_at;
     out->until = timer_of(task);
     see_wait(&task->parker, out);
     wi_context_visit(task->context, take_frames_of_parked, frames);
@@ -91,16 +91,16 @@ static bool see_parked(struct weir_task *task, struct wi_seen *out, struct wi_fr
 static bool see_asleep(struct weir_task *task, struct wi_seen *out, struct wi_frames *frames)
 {
     wi_lock(&task->lock);
-    const bool asleep = task->asleep != NULL;
-    if (asleep) {
+    const struct wi_nap *nap = task->nap;
+    if (nap != NULL) {
         out->state = WI_SEEN_WAITING;
-        out->since = task->parked_at;
-        out->until = task->asleep_until;
+        out->since = nap->since;
+        out->until = nap->until;
         see_wait(&task->parker, out);
-        wi_context_visit(task->asleep, take_frames, frames);
+        wi_context_visit(nap->context, take_frames, frames);
     }
     wi_unlock(&task->lock);
-    return asleep;
+    return nap != NULL;
 }
 
 /* -- where it runs ---------------------------------------------------------------------------- */

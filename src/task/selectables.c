@@ -36,7 +36,7 @@ static struct wi_lock *join_lock(void *object)
 
 static bool join_ready(const struct wi_selected *selected)
 {
-    return ((const struct weir_task *)selected->object)->finished;
+    return wi_task_is(selected->object, WI_TASK_FINISHED);
 }
 
 static int join_take(struct wi_selected *selected, struct wi_waiter **served)

@@ -15,6 +15,7 @@
 
 #include "base/list.h"
 #include "weir/err.h"
+#include "weir/time.h"
 
 enum {
     WI_STACK_GUARD_BYTES = 65536,
@@ -30,6 +31,7 @@ struct wi_stack {
     uint8_t size_class;    /* constant */
     bool guarded;          /* constant: an access below `low` faults */
     bool warm;             /* owner: the pool; its pages may be resident */
+    weir_time parked_at;   /* owner: the scheduler; when its task stopped last, roughly */
     uint32_t watch;        /* constant: os/watch.h's handle; 0 when nobody watches */
 };
 

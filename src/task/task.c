@@ -26,9 +26,12 @@ enum {
     WORKER_FREE_MAX = 64,
     WORKER_FREE_BATCH = 32,
     IDS_PER_BLOCK = 64,
+    STACK_PAGE_BYTES = 4096,
 };
 
-_Static_assert(sizeof(struct weir_task) <= 320, "a control block stays small");
+#if !defined(WI_TSAN) && !defined(WI_ASAN)
+_Static_assert(sizeof(struct weir_task) == 256, "a control block is four cache lines");
+#endif
 
 struct chunk {
     struct chunk *next;
@@ -105,6 +108,9 @@ static int grow_locked(void)
     for (size_t i = count; i-- > 0;) {
         /* A timer that was about to fire when its task ended may still read these. */
         wi_timer_init(&records[i].timer, timer_fired);
+        wi_list_init(&records[i].sibling);
+        wi_list_init(&records[i].joiners);
+        wi_lock_init(&records[i].lock);
         records[i].next = slab.free_tasks;
         slab.free_tasks = &records[i];
     }
@@ -294,32 +300,36 @@ static const struct wi_parker_ops task_parker_ops = {
 
 /* A vehicle sleeps on the parker's word.  While it does, its frames above this one do not change,
  * and a dump may read them under the lock. */
-struct nap {
+struct sleeper {
     struct weir_task *task;
-    weir_time until;
+    struct wi_nap nap;
 };
+
+static void say_nap(struct weir_task *task, struct wi_nap *nap)
+{
+    wi_lock(&task->lock);
+    task->nap = nap;
+    wi_unlock(&task->lock);
+}
 
 static void vehicle_sleep(void *context, void *arg)
 {
-    const struct nap *nap = arg;
-    struct weir_task *task = nap->task;
-    wi_lock(&task->lock);
-    task->asleep = context;
-    task->asleep_until = nap->until;
-    task->parked_at = wi_clock_coarse();
-    wi_unlock(&task->lock);
-    wi_thread_parker_park(&task->parker, nap->until);
-    wi_lock(&task->lock);
-    task->asleep = NULL;
-    wi_unlock(&task->lock);
+    struct sleeper *sleeper = arg;
+    sleeper->nap.context = context;
+    say_nap(sleeper->task, &sleeper->nap);
+    wi_thread_parker_park(&sleeper->task->parker, sleeper->nap.until);
+    say_nap(sleeper->task, NULL);
 }
 
 static void vehicle_park(struct wi_parker *parker, weir_time deadline)
 {
     if (wi_parker_take_notice(parker)) /* parker.h: c */
         return;
-    struct nap nap = { wi_container_of(parker, struct weir_task, parker), deadline };
-    wi_context_hold(vehicle_sleep, &nap);
+    struct sleeper sleeper = {
+        .task = wi_container_of(parker, struct weir_task, parker),
+        .nap = { .since = wi_clock_coarse(), .until = deadline },
+    };
+    wi_context_hold(vehicle_sleep, &sleeper);
 }
 
 static const struct wi_parker_ops vehicle_parker_ops = { .park = vehicle_park };
@@ -351,22 +361,19 @@ static void prepare(struct weir_task *task, const struct spawn *spawn, uint64_t 
     task->next = NULL;
     task->context = NULL;
     task->stack = NULL;
+    task->nap = NULL;
     task->fn = spawn->fn;
     task->arg = spawn->arg;
     task->extras = spawn->extras;
-    task->stack_bytes_wanted = (uint32_t)spawn->stack_bytes;
     task->scope = spawn->scope;
     /* The number first: who reads what follows reads it again after that (see.c). */
     wi_store_relaxed(&task->id, id);
     task->parker.number = (int32_t)(id & INT32_MAX);
-    wi_store_release(&task->flags, spawn->flags);
+    const size_t pages = (spawn->stack_bytes + STACK_PAGE_BYTES - 1) / STACK_PAGE_BYTES;
+    wi_store_release(&task->flags, spawn->flags | (uint32_t)pages << WI_TASK_PAGES_SHIFT);
     wi_store_release(&task->name, (void *)(uintptr_t)(spawn->name != NULL ? spawn->name : ""));
     wi_store_release(&task->site, (void *)(uintptr_t)(spawn->site != NULL ? spawn->site : ""));
-    wi_list_init(&task->sibling);
     /* The lock is not made anew: a dump may hold it. */
-    task->finished = false;
-    task->result = 0;
-    wi_list_init(&task->joiners);
     wi_store_release(&task->references, WI_TASK_RUN | (spawn->handle ? WI_TASK_HANDLE : 0u));
 }
 
@@ -577,7 +584,7 @@ void wi_task_finish(struct weir_task *task)
     /* Without a handle there is no joiner, and there will be none. */
     if (has_handle(task)) {
         wi_lock(&task->lock);
-        task->finished = true;
+        wi_task_mark(task, WI_TASK_FINISHED);
         struct wi_waiter *joiner = wi_waitlist_claim_first(&task->joiners);
         wi_unlock(&task->lock);
         if (joiner != NULL)
@@ -627,7 +634,7 @@ int weir_task_join(weir_task *task, int *result, weir_time deadline)
     struct wi_waiter waiter;
 
     wi_lock(&task->lock);
-    if (task->finished) {
+    if (wi_task_is(task, WI_TASK_FINISHED)) {
         wi_unlock(&task->lock);
     } else if (deadline == WEIR_DONT_WAIT) {
         wi_unlock(&task->lock);

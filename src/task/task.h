@@ -26,6 +26,8 @@
 enum {
     WI_TASK_VEHICLE = 1u,        /* runs on an OS thread of its own, not on a stack of ours */
     WI_TASK_STARTED = 2u,        /* a vehicle's: it has its thread */
+    WI_TASK_FINISHED = 16u,      /* its function has returned */
+    WI_TASK_PAGES_SHIFT = 16,    /* of 4 KiB, of the stack it wants; 0: the default */
     WI_TASK_QUEUED_VEHICLE = 4u, /* may wait for a vehicle (.blocking), else refused (.pinned) */
     WI_TASK_FAILURE_TOLD = 8u,   /* its scope knows of its error */
 };
@@ -36,9 +38,17 @@ enum {
     WI_TASK_HANDLE = 2u
 };
 
+/* What a vehicle says while it sleeps; in its frame, and guarded by its task's lock. */
+struct wi_nap {
+    void *context;
+    weir_time since;
+    weir_time until;
+};
+
+/* Four cache lines: what a spawn and a run touch lies in the first three, and a task that waits for
+ * no instant never touches the last. */
 struct weir_task {
-    struct wi_parker parker; /* see parker.h */
-    struct wi_timer timer;   /* wakes the parker; started and stopped by the task */
+    _Alignas(64) struct wi_parker parker; /* see parker.h */
     /* owner: the queue it lies in, else whoever runs it */
     struct weir_task *next;
     /* owner: the task, and the scheduler while it does not run */
@@ -46,27 +56,25 @@ struct weir_task {
     struct wi_stack *stack;
     weir_task_fn *fn;
     void *arg;
-    weir_time parked_at;      /* when it stopped last, roughly */
     struct wi_extras *extras; /* what few tasks have: extras.h; NULL: nothing */
-    uint32_t stack_bytes_wanted;
     /* constant while it lives; atomic because a dump reads what may be another task's by now */
-    wi_atomic_u32 flags; /* but for STARTED and FAILURE_TOLD */
+    struct weir_scope *scope; /* that it belongs to */
+    wi_atomic_u64 id;
     wi_atomic_ptr name;
     wi_atomic_ptr site;
-    wi_atomic_u64 id;
-    struct weir_scope *scope; /* that it belongs to */
-    /* guarded by scope->lock */
-    struct wi_list sibling;
-    /* guarded by lock, which is a record's and outlives its task */
-    struct wi_lock lock;
-    bool finished;
-    int result;
-    struct wi_list joiners; /* wi_waiter.node: at most one */
-    void *asleep;           /* a vehicle's: its context while it waits, else NULL */
-    weir_time asleep_until;
+    wi_atomic_u32 flags; /* WI_TASK_ bits, written by whoever runs it, FINISHED under lock; above
+                            them the pages of the stack it wants */
     /* atomic */
     wi_atomic_u32 references; /* WI_TASK_RUN, WI_TASK_HANDLE; the last to go gives it back */
-    struct wi_fiber fiber;    /* owner: as context */
+    /* guarded by scope->lock */
+    struct wi_list sibling;
+    /* guarded by lock, which is a record's and outlives its task; joiners empty between two */
+    struct wi_list joiners; /* wi_waiter.node: at most one */
+    struct wi_nap *nap;     /* a vehicle's while it sleeps, else NULL */
+    struct wi_lock lock;
+    int result;            /* owner: the task, then who joins */
+    struct wi_timer timer; /* wakes the parker; started and stopped by the task */
+    WI_FIBER_MEMBER        /* owner: as context */
 };
 
 static inline uint64_t wi_task_id(const struct weir_task *task)
@@ -80,6 +88,19 @@ static inline const char *wi_task_name(const struct weir_task *task)
 static inline const char *wi_task_site(const struct weir_task *task)
 {
     return wi_load_relaxed(&task->site);
+}
+static inline bool wi_task_is(const struct weir_task *task, uint32_t flag)
+{
+    return (wi_load_relaxed(&task->flags) & flag) != 0;
+}
+static inline size_t wi_task_stack_bytes(const struct weir_task *task)
+{
+    return (size_t)(wi_load_relaxed(&task->flags) >> WI_TASK_PAGES_SHIFT) * 4096;
+}
+/* Whoever may write it, see there. */
+static inline void wi_task_mark(struct weir_task *task, uint32_t flag)
+{
+    wi_store_relaxed(&task->flags, wi_load_relaxed(&task->flags) | flag);
 }
 
 /* Records.  open before any, close after the last. */

@@ -34,6 +34,7 @@
 #include "base/slab.h"
 #include "loop/wheel.h"
 #include "os/thread.h"
+#include "sync/deque.h"
 #include "sync/handshake.h"
 #include "sync/runq.h"
 #include "task/sanitize.h"
@@ -69,7 +70,9 @@ struct wi_thread {
     bool dispatching;           /* handles events: wakes of other workers wait until the end */
     bool parked;                /* turns a `loop` runtime until its parker is woken */
     void *scratch;
-    struct wi_fiber fiber;
+    const void *stack_low; /* of the thread's own stack, NULL if it cannot be told */
+    size_t stack_bytes;
+    WI_FIBER_MEMBER
     struct wi_parker parker; /* of a thread that turns a `loop` runtime */
     /* atomic */
     wi_atomic_ptr task;  /* that runs on it now; the thread writes, a dump reads */
@@ -94,6 +97,8 @@ struct wi_worker {
     weir_time polled;       /* when the poller was looked at last */
     uint64_t polled_runs;   /* `runs` then */
     int64_t slice_mean_ns;  /* of a task run, as of then */
+    uint32_t aging_top;     /* where the oldest of `fresh` lay when this was looked at */
+    weir_time aging_since;  /* and since when it has lain there */
     struct weir_task *held; /* not started: no stack to be had */
     weir_time held_until;   /* when to try again for one */
     struct wi_stack_cache stacks;
@@ -119,6 +124,7 @@ struct wi_worker {
     wi_atomic_ptr run_site;
     wi_atomic_ptr next;    /* slot for a task that was just woken; thieves may take it */
     struct wi_runq queue;  /* own protocol */
+    struct wi_deque fresh; /* own protocol: spawned by tasks of this worker and not begun */
     struct wi_wheel wheel; /* own lock */
 };
 

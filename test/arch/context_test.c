@@ -63,10 +63,8 @@ static void begin(void (*entry)(void *), void *arg, size_t offset)
     void *low = NULL;
     void *high = NULL;
     assert_int_equal(wi_os_thread_stack(&low, &high), 0);
-    pair.own_fiber.stack_low = low;
-    pair.own_fiber.stack_bytes = (size_t)((char *)high - (char *)low);
-    pair.other_fiber.stack_low = pair.stack;
-    pair.other_fiber.stack_bytes = STACK_BYTES;
+    wi_fiber_on(&pair.own_fiber, low, (size_t)((char *)high - (char *)low));
+    wi_fiber_on(&pair.other_fiber, pair.stack, STACK_BYTES);
     wi_tsan_make(&pair.other_fiber);
     pair.other = wi_context_make((char *)pair.stack + STACK_BYTES - offset, entry, arg);
 }

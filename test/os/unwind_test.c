@@ -132,8 +132,7 @@ static void a_context_that_was_left_is_walked_to_its_beginning(void **state)
     pair.ends = false;
     assert_int_equal(posix_memalign(&stack, 64, STACK_BYTES), 0);
     pair.other = wi_context_make((char *)stack + STACK_BYTES, other_entry, &depth);
-    pair.other_fiber.stack_low = stack;
-    pair.other_fiber.stack_bytes = STACK_BYTES;
+    wi_fiber_on(&pair.other_fiber, stack, STACK_BYTES);
     wi_tsan_adopt(&pair.own_fiber);
     wi_tsan_make(&pair.other_fiber);
     enter();

@@ -20,10 +20,14 @@ static int give_nothing(void *arg)
     return 0;
 }
 
-static void a_control_block_is_at_most_five_cache_lines(void **state)
+static void a_control_block_is_four_cache_lines(void **state)
 {
     (void)state;
-    assert_true(sizeof(struct weir_task) <= 320);
+    if (built_with_thread_sanitizer() || built_with_address_sanitizer()) {
+        print_message("SKIP: the sanitizers keep records of their own in it\n");
+        skip();
+    }
+    assert_int_equal(sizeof(struct weir_task), 256);
 }
 
 static void a_record_is_used_again_once_run_and_handle_let_go(void **state)
@@ -33,7 +37,7 @@ static void a_record_is_used_again_once_run_and_handle_let_go(void **state)
     weir_task *first;
     weir_task *second;
     assert_int_equal(weir_task_start(&first, give_nothing, NULL), 0);
-    while (wi_task_count_live() > 0 && !first->finished)
+    while (wi_task_count_live() > 0 && !wi_task_is(first, WI_TASK_FINISHED))
         IGNORE(weir_turn(WEIR_DONT_WAIT));
     assert_int_equal(weir_task_start(&second, give_nothing, NULL), 0);
     assert_ptr_not_equal(first, second); /* the handle keeps the record */
@@ -200,7 +204,7 @@ static void a_handle_that_was_given_back_aborts_its_user(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_control_block_is_at_most_five_cache_lines),
+        cmocka_unit_test(a_control_block_is_four_cache_lines),
         cmocka_unit_test(a_record_is_used_again_once_run_and_handle_let_go),
         cmocka_unit_test(late_wakes_change_nothing),
         cmocka_unit_test(records_travel_between_workers_and_threads),
