@@ -189,10 +189,13 @@ static int exhaust_stacks(void *arg)
     await_shortage(crowd);
     CHECK(peek(&crowd->arrived) > 0);
     CHECK(peek(&crowd->arrived) < crowd->count);
+    CHECK(peek(&crowd->arrived) <= crowd->accepted);
     if (model_scheduler() == WEIR_SCHEDULER_THREADS)
         CHECK(crowd->accepted < crowd->count);
-    else
-        CHECK_EQ(crowd->accepted, crowd->count); /* records are small */
+    /* Under loop all are spawned before the first stack is needed.  Under tasks the stacks may have
+     * left no room for the records of the last ones. */
+    if (model_scheduler() == WEIR_SCHEDULER_LOOP)
+        CHECK_EQ(crowd->accepted, crowd->count);
     CHECK_EQ(peek(&crowd->ran), 0);
     CHECK_EQ(weir_chan_close(crowd->gate), 0);
     CHECK_EQ(weir_scope_close(scope, WEIR_NO_DEADLINE), 0);
