@@ -43,17 +43,19 @@ struct weir_app_spec {
     const char *listen;             /* default address; NULL: "127.0.0.1:8080" */
 };
 
-/* Runs the service until SIGTERM or SIGINT, then drains.
+/* Runs the service until SIGTERM or SIGINT, then drains.  On SIGQUIT it prints what every task does
+ * (weir/dump.h), and ends with status 2 unless --sigquit=stay.
  *
  *   argc, argv  as main() got them; borrowed until it returns
  *   spec        borrowed until it returns
  *
- * The exit status: 0 after a clean end, 1 when it could not start or run, 2 for wrong options.
+ * The exit status: 0 after a clean end, 1 when it could not start or run, 2 for wrong options and
+ * after SIGQUIT.
  *
- * What it changes in the process: SIGPIPE is ignored; SIGTERM and SIGINT are blocked and read
- * through a descriptor; SIGSEGV and SIGBUS get a handler that names a stack overflow and hands on;
- * the soft limit of descriptors is raised to the hard one.  It reads the environment (--help says
- * which variables), writes to standard error, and forks under models of several processes.
+ * What it changes in the process: SIGPIPE is ignored; SIGTERM, SIGINT and SIGQUIT are blocked and
+ * read through a descriptor; SIGSEGV and SIGBUS get a handler that names a stack overflow and hands
+ * on; the soft limit of descriptors is raised to the hard one.  It reads the environment (--help
+ * says which variables), writes to standard error, and forks under models of several processes.
  * Callers: main(), before any thread exists; blocks. */
 WEIR_API int weir_main(int argc, char **argv, const struct weir_app_spec *spec);
 

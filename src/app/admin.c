@@ -147,6 +147,15 @@ static void answer_ready(struct connection *connection)
         answer_line(connection, 503, "Retry-After: 1\r\n", why);
 }
 
+static void answer_tasks(struct connection *connection)
+{
+    const struct wi_admin_opts *opts = &connection->admin->opts;
+    struct wi_text body = body_of(connection);
+    opts->tasks(opts->user, &body);
+    const struct answer answer = { 200, "text/plain; charset=utf-8", "" };
+    begin_answer(connection, &answer, body.bytes);
+}
+
 static bool is_path(const struct connection *connection, const struct wi_http_request *request,
                     const char *path)
 {
@@ -164,12 +173,13 @@ static void answer_request(struct connection *connection, const struct wi_http_r
     const bool health = is_path(connection, request, "/healthz");
     const bool ready = is_path(connection, request, "/readyz");
     const bool metrics = is_path(connection, request, "/metrics");
+    const bool tasks = is_path(connection, request, "/tasks");
     /* Nobody asks that often at once in good faith. */
     connection->asked++;
     connection->keep_alive = request->head.keep_alive && !has_body(&request->head) &&
                              connection->asked < REQUESTS_PER_EVENT;
-    if (!health && !ready && !metrics)
-        answer_line(connection, 404, "", "there are /healthz, /readyz and /metrics");
+    if (!health && !ready && !metrics && !tasks)
+        answer_line(connection, 404, "", "there are /healthz, /readyz, /metrics and /tasks");
     else if (request->method != WI_HTTP_GET)
         answer_line(connection, 405, "Allow: GET\r\n", "only GET");
     else if (has_body(&request->head))
@@ -178,6 +188,8 @@ static void answer_request(struct connection *connection, const struct wi_http_r
         answer_line(connection, 200, "", "ok");
     else if (ready)
         answer_ready(connection);
+    else if (tasks)
+        answer_tasks(connection);
     else
         answer_metrics(connection);
 }
@@ -332,6 +344,7 @@ int wi_admin_open(struct wi_admin **out, struct wi_loop *loop, int listening_fd,
 {
     wi_bug_unless(opts->metrics != NULL);
     wi_bug_unless(opts->ready != NULL);
+    wi_bug_unless(opts->tasks != NULL);
     /* Mostly buffers, whose pages exist only once they were used. */
     struct wi_admin *admin = wi_alloc_zeroed(1, sizeof(*admin));
     if (admin == NULL)

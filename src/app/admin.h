@@ -2,7 +2,8 @@
 #ifndef WI_APP_ADMIN_H
 #define WI_APP_ADMIN_H
 
-/* The admin endpoint: /healthz, /readyz and /metrics over HTTP/1.1, from built-in code only.
+/* The admin endpoint: /healthz, /readyz, /metrics and /tasks over HTTP/1.1, from built-in code
+ * only.
  *
  * It lives in callbacks of a plain loop that no handler runs on (the primary's, or the monitor's
  * where there is one process), so it answers however busy the handlers are.
@@ -28,6 +29,8 @@ struct wi_admin_opts {
     void (*metrics)(void *user, struct wi_text *out);
     /* Whether the service takes requests; if not, *why says what it does instead. */
     bool (*ready)(void *user, const char **why);
+    /* What every task does; what does not fit is left out. */
+    void (*tasks)(void *user, struct wi_text *out);
     void *user;
 };
 

@@ -192,6 +192,15 @@ static int set_drain_timeout(struct wi_options *options, const char *value, stru
     return WEIR_EINVAL;
 }
 
+static int set_sigquit(struct wi_options *options, const char *value, struct wi_text *why)
+{
+    options->quit_stays = strcmp(value, "stay") == 0;
+    if (options->quit_stays || strcmp(value, "exit") == 0)
+        return 0;
+    wi_text_add(why, "exit or stay is needed");
+    return WEIR_EINVAL;
+}
+
 static int set_log(struct wi_options *options, const char *value, struct wi_text *why)
 {
     for (int level = WI_LOG_ERROR; level <= WI_LOG_DEBUG; level++) {
@@ -231,14 +240,16 @@ const struct wi_option_row wi_option_rows[] = {
     { "listen", "WEIR_LISTEN", "ADDRESS",
       "HOST:PORT, :PORT, [V6]:PORT or unix:PATH;\nrepeatable (in the variable: commas)", NULL,
       "Where", set_listen },
-    { "admin", "WEIR_ADMIN", "ADDRESS", "serve /healthz, /readyz and /metrics there", "nowhere",
-      NULL, set_admin },
+    { "admin", "WEIR_ADMIN", "ADDRESS", "serve /healthz, /readyz, /metrics, /tasks there",
+      "nowhere", NULL, set_admin },
     { "max-running", "WEIR_MAX_RUNNING", "N", "requests at once in each process", "the scheduler's",
       "How much (beyond: 503 and Retry-After)", set_max_running },
     { "max-waiting", "WEIR_MAX_WAITING", "N,AGE", "requests that may wait, and how long", "1024,1s",
       NULL, set_max_waiting },
     { "drain-timeout", "WEIR_DRAIN_TIMEOUT", "TIME", "for requests in flight, after SIGTERM", "10s",
       "Else", set_drain_timeout },
+    { "sigquit", "WEIR_SIGQUIT", "WORD", "after SIGQUIT has printed all tasks: exit or stay",
+      "exit", NULL, set_sigquit },
     { "log", "WEIR_LOG", "LEVEL", "error, warn, info or debug", "info", NULL, set_log },
     { "version", NULL, NULL, "print the version", NULL, NULL, set_version },
     { "help", NULL, NULL, "print this", NULL, NULL, set_help },

@@ -32,6 +32,7 @@ struct wi_options {
     const char *admin; /* NULL: none */
     int64_t drain_ns;
     enum wi_log_level log_level;
+    bool quit_stays; /* SIGQUIT prints the tasks, and that is all */
     bool old_kernel; /* WEIR_FORCE_OLD_KERNEL */
     bool help, version;
     char listen_text[WI_LISTEN_BYTES]; /* what listen[] points at if it came as one list */

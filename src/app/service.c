@@ -2,7 +2,8 @@
 /* A serving process.  See service.h.
  *
  * Who runs where: main_task() is a task of the runtime (under `loop` it is on the thread that
- * opened); on_signaled(), on_publish() and on_bound() are callbacks of the monitor's loop.
+ * opened); on_signaled(), on_publish(), on_bound()
+ * and what they call are callbacks of the monitor's loop.
  * Pairing: begin_stop() sets the signal (a) and then looks who waits (b); main_task() says that it
  * waits (c) and then looks for the signal (d).  All four are seq_cst, so one sees the other. */
 #include "app/service.h"
@@ -13,21 +14,25 @@
 
 #include "app/line.h"
 #include "app/metrics.h"
+#include "app/tasks.h"
 #include "base/check.h"
 #include "base/shortage.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/process.h"
 #include "os/signal.h"
+#include "sync/wait.h"
 #include "task/runtime.h"
 #include "weir/cluster.h"
 
 enum {
     EXIT_OK = 0,
     EXIT_FAILED = 1,
+    EXIT_QUIT = 2,
     WHY_BYTES = 256
 };
 
+#define TELL_EVERY_NS WEIR_NS_PER_S
 #define PUBLISH_NS (500 * WEIR_NS_PER_MS)
 #define CUT_NS (500 * WEIR_NS_PER_MS) /* beyond the drain timeout, for cutting what is left */
 #define CLOSE_NS (2 * WEIR_NS_PER_S)
@@ -79,6 +84,24 @@ static bool tell_ready(void *user, const char **why)
     return phase == WI_SERVICE_READY;
 }
 
+static void write_tasks(void *user, struct wi_text *out)
+{
+    (void)user;
+    wi_tasks_write(out);
+}
+
+/* A terminal's quit key reaches a worker twice: by itself, and by way of the primary. */
+static void tell_tasks(struct wi_service *service)
+{
+    const weir_time now = wi_clock_now();
+    if (service->told_at != 0 && now - service->told_at < TELL_EVERY_NS)
+        return;
+    wi_tasks_print(service->name);
+    if (!service->opts.options->quit_stays)
+        wi_process_exit(EXIT_QUIT);
+    service->told_at = wi_clock_now();
+}
+
 /* -- the end ---------------------------------------------------------------------------------- */
 
 /* A handler that neither ends nor waits cannot be cut; the process can. */
@@ -113,6 +136,10 @@ static void on_signaled(struct wi_watch *watch, uint32_t ready)
         const int signal = wi_signal_take(watch->fd);
         if (signal < 0)
             return;
+        if (signal == wi_signal_quit) {
+            tell_tasks(service);
+            continue;
+        }
         const bool stopping = wi_load_relaxed(&service->stop_signal) != 0;
         /* A terminal's ^C reaches workers too; only the primary says what it means. */
         if (service->opts.supervised && (signal == wi_signal_int || stopping))
@@ -125,9 +152,13 @@ static void on_signaled(struct wi_watch *watch, uint32_t ready)
     }
 }
 
+static const struct wi_waitable stop_waitable = { .what = "signal to stop", .outside = true };
+
 static void wait_for_stop(struct wi_service *service)
 {
     struct wi_parker *self = wi_current_parker();
+    wi_store_relaxed(&self->object, NULL);
+    wi_store_relaxed(&self->waitable, (void *)(uintptr_t)&stop_waitable);
     wi_store_seq_cst(&service->main_parker, self);      /* c */
     while (wi_load_seq_cst(&service->stop_signal) == 0) /* d */
         wi_park(self, WEIR_NO_DEADLINE);
@@ -275,7 +306,9 @@ static int watch(struct wi_service *service)
     wi_bug_unless(service->monitor != NULL); /* watch_handlers is set */
     int rc = wi_loop_watch(service->monitor, &service->signaled, WI_POLL_READ);
     if (rc == 0 && !service->opts.supervised && listeners->admin.fd >= 0) {
-        const struct wi_admin_opts admin = { write_metrics, tell_ready, service };
+        const struct wi_admin_opts admin = {
+            .metrics = write_metrics, .ready = tell_ready, .tasks = write_tasks, .user = service
+        };
         rc = wi_admin_open(&service->admin, service->monitor, listeners->admin.fd, &admin);
         if (rc == 0)
             listeners->admin.fd = -1;
@@ -287,7 +320,7 @@ static int watch(struct wi_service *service)
 
 int wi_service_run(struct wi_service *service, const struct wi_service_opts *opts)
 {
-    const int signals[] = { wi_signal_term, wi_signal_int, 0 };
+    const int signals[] = { wi_signal_term, wi_signal_int, wi_signal_quit, 0 };
     *service = (struct wi_service){
         .opts = *opts,
         .app = { .spec = opts->spec, .plan = opts->plan },

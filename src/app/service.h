@@ -63,6 +63,7 @@ struct wi_service {
     struct wi_watch signaled;
     struct wi_timer publish;
     struct wi_timer bound;
+    weir_time told_at; /* SIGQUIT was answered last; 0: never */
 };
 
 /* Runs the service; the exit status.  `service` lives until the process ends: threads of a runtime

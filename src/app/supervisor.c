@@ -169,12 +169,28 @@ static void write_metrics(void *user, struct wi_text *out)
     wi_metrics_write(out, &view);
 }
 
+/* The primary has no tasks, and waits for nobody who has. */
+static void write_tasks(void *user, struct wi_text *out)
+{
+    const struct wi_supervisor *supervisor = user;
+    wi_text_add(out,
+                "the tasks are in the workers: SIGQUIT has them print what they do%s; they are\n",
+                supervisor->options->quit_stays ? "" : ", and end (see --sigquit)");
+    for (int i = 0; i < supervisor->plan->processes; i++) {
+        const int id = wi_cluster_worker_id(supervisor->cluster, i);
+        if (id != 0)
+            wi_text_add(out, "worker %d, process %d\n", i, id);
+    }
+}
+
 static int open_admin(struct wi_supervisor *supervisor)
 {
     struct wi_listeners *listeners = supervisor->listeners;
     if (listeners->admin.fd < 0)
         return 0;
-    const struct wi_admin_opts opts = { write_metrics, tell_ready, supervisor };
+    const struct wi_admin_opts opts = {
+        .metrics = write_metrics, .ready = tell_ready, .tasks = write_tasks, .user = supervisor
+    };
     const int rc = wi_admin_open(&supervisor->admin, wi_cluster_loop(supervisor->cluster),
                                  listeners->admin.fd, &opts);
     if (rc == 0)
@@ -187,6 +203,7 @@ int wi_supervisor_run(struct wi_supervisor *supervisor)
     const struct wi_cluster_opts opts = {
         .workers = supervisor->plan->processes,
         .drain_ns = supervisor->options->drain_ns,
+        .quit_stays = supervisor->options->quit_stays,
         .payload_bytes = sizeof(struct wi_share),
         .fold = wi_share_fold,
         .worker = run_worker,

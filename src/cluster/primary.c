@@ -30,11 +30,13 @@
 enum {
     LINE_BYTES = 512,
     EXIT_OK = 0,
-    EXIT_FAILED = 1
+    EXIT_FAILED = 1,
+    EXIT_QUIT = 2
 };
 
 /* Workers cut what is left at the bound themselves; this is their time to do so. */
 #define CUT_NS (500 * WEIR_NS_PER_MS)
+#define QUIT_NS (5 * WEIR_NS_PER_S) /* for workers to say what they do, and end */
 #define NOTE_EVERY_NS WEIR_NS_PER_S
 
 enum phase {
@@ -304,6 +306,8 @@ static void reap(struct wi_cluster *cluster)
 static void on_bound(struct wi_timer *timer)
 {
     struct wi_cluster *cluster = wi_container_of(timer, struct wi_cluster, bound);
+    if (cluster->phase == ENDING)
+        signal_workers(cluster, wi_signal_kill);
     if (cluster->phase != DRAINING)
         return;
     note(cluster, WI_CLUSTER_WARN, "%d of %d workers were not done at the drain timeout: killed",
@@ -336,6 +340,34 @@ static void on_stop_signal(struct wi_cluster *cluster, int signal)
     }
 }
 
+/* One that is still starting would die of it, and has nothing to tell. */
+static void ask_ready_workers(struct wi_cluster *cluster)
+{
+    for (int i = 0; i < cluster->opts.workers; i++) {
+        const struct wi_slot *slot = wi_slots_head(&cluster->slots, i);
+        if (cluster->seats[i].process_id > 0 && wi_load_acquire(&slot->state) >= WI_MEMBER_READY)
+            (void)wi_process_signal(cluster->seats[i].process_id, wi_signal_quit);
+    }
+}
+
+/* Each worker prints what its tasks do, and unless they shall stay, ends by itself. */
+static void on_quit_signal(struct wi_cluster *cluster)
+{
+    if (cluster->opts.quit_stays) {
+        ask_ready_workers(cluster);
+        return;
+    }
+    signal_workers(cluster, wi_signal_quit);
+    if (cluster->phase == ENDING)
+        return;
+    note(cluster, WI_CLUSTER_INFO, "%s: ending", wi_signal_name(wi_signal_quit));
+    cluster->phase = ENDING;
+    cluster->status = EXIT_QUIT;
+    stop_respawns(cluster);
+    (void)wi_timer_stop(&cluster->bound);
+    (void)wi_timer_start(&cluster->bound, &cluster->loop.wheel, weir_in_ns(QUIT_NS));
+}
+
 static void on_signaled(struct wi_watch *watch, uint32_t ready)
 {
     (void)ready;
@@ -346,6 +378,8 @@ static void on_signaled(struct wi_watch *watch, uint32_t ready)
             return;
         if (signal == wi_signal_child)
             reap(cluster);
+        else if (signal == wi_signal_quit)
+            on_quit_signal(cluster);
         else
             on_stop_signal(cluster, signal);
     }
@@ -365,7 +399,7 @@ static void on_told(struct wi_watch *watch, uint32_t ready)
 
 static int open_watches(struct wi_cluster *cluster)
 {
-    const int signals[] = { wi_signal_term, wi_signal_int, wi_signal_child, 0 };
+    const int signals[] = { wi_signal_term, wi_signal_int, wi_signal_quit, wi_signal_child, 0 };
     /* Whoever started us may have ignored it: then the kernel would not tell of dead workers. */
     wi_signal_default(wi_signal_child);
     cluster->told = (struct wi_watch){ .fd = cluster->tell_fds[0], .on_ready = on_told };

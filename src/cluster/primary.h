@@ -37,6 +37,7 @@ enum wi_cluster_note {
 struct wi_cluster_opts {
     int workers;      /* 1 to WI_SLOTS_MAX */
     int64_t drain_ns; /* how long workers may drain before they are killed */
+    bool quit_stays;  /* SIGQUIT, which workers are told of, does not end them */
     size_t payload_bytes;
     void (*fold)(void *total, const void *dead); /* see slots.h */
 
@@ -54,13 +55,13 @@ struct wi_cluster_opts {
 };
 
 /* Opens loop, signals and shared memory.  0 or a code; nothing is left behind.
- * SIGTERM, SIGINT and SIGCHLD are blocked from here on: they arrive through the loop; SIGCHLD gets
- * its default disposition. */
+ * SIGTERM, SIGINT, SIGQUIT and SIGCHLD are blocked from here on: they arrive through the loop;
+ * SIGCHLD gets its default disposition. */
 WEIR_CHECK int wi_cluster_open(struct wi_cluster **out, const struct wi_cluster_opts *opts);
 
 /* Forks the workers and supervises them until the last has ended.  In the primary the exit status:
- * 0 after a clean drain, 1 when workers died at their start or had to be killed.  Does not return
- * in a worker. */
+ * 0 after a clean drain, 1 when workers died at their start or had to be killed, 2 after SIGQUIT.
+ * Does not return in a worker. */
 int wi_cluster_run(struct wi_cluster *cluster);
 
 void wi_cluster_close(struct wi_cluster *cluster);

@@ -12,6 +12,7 @@
 /* The signals that weir names; values are the system's. */
 extern const int wi_signal_term;
 extern const int wi_signal_int;
+extern const int wi_signal_quit;
 extern const int wi_signal_kill;
 extern const int wi_signal_child;
 extern const int wi_signal_user1;

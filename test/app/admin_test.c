@@ -39,6 +39,12 @@ static bool tell_ready(void *user, const char **why)
     return fixture->ready;
 }
 
+static void write_tasks(void *user, struct wi_text *out)
+{
+    const struct fixture *fixture = user;
+    wi_text_add(out, "1 task, %s\n", fixture->ready ? "ready" : "resting");
+}
+
 static int set_up(void **state)
 {
     static struct fixture fixture;
@@ -49,7 +55,9 @@ static int set_up(void **state)
     const int fd = wi_socket_listen(&fixture.addr, 128);
     assert_true(fd >= 0);
     assert_int_equal(wi_socket_local(fd, &fixture.addr), 0);
-    const struct wi_admin_opts opts = { write_metrics, tell_ready, &fixture };
+    const struct wi_admin_opts opts = {
+        .metrics = write_metrics, .ready = tell_ready, .tasks = write_tasks, .user = &fixture
+    };
     assert_int_equal(wi_admin_open(&fixture.admin, &fixture.loop, fd, &opts), 0);
     *state = &fixture;
     return 0;
@@ -201,6 +209,15 @@ static void a_client_that_says_nothing_is_closed_after_a_while(void **state)
     assert_true(wi_clock_now() - before >= 5 * WEIR_NS_PER_S);
 }
 
+static void tasks_are_told_to_who_asks(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *answer = ask(fixture, GET("/tasks"));
+    assert_non_null(strstr(answer, "HTTP/1.1 200 "));
+    assert_non_null(strstr(answer, "Content-Type: text/plain"));
+    assert_non_null(strstr(answer, "\r\n\r\n1 task, resting\n"));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -208,6 +225,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(readiness_is_what_the_owner_says),
         CASE(a_large_answer_arrives_whole_and_a_too_large_one_is_an_error),
+        CASE(tasks_are_told_to_who_asks),
         CASE(a_head_may_come_byte_by_byte),
         CASE(a_flood_sent_ahead_is_answered_a_little_and_closed),
         CASE(one_connection_too_many_ends_the_most_silent),

@@ -32,12 +32,12 @@ static char why_text[512];
 /* Parses up to seven arguments after the program's name. */
 static int parse(const char *const *arguments)
 {
-    static char copies[8][256];
-    char *argv[9] = { copies[0] };
+    static char copies[12][256];
+    char *argv[13] = { copies[0] };
     int argc = 1;
     struct wi_text why;
     wi_text_init(&why, why_text, sizeof(why_text));
-    while (argc < 8 && arguments[argc - 1] != NULL) {
+    while (argc < 12 && arguments[argc - 1] != NULL) {
         (void)snprintf(copies[argc], sizeof(copies[argc]), "%s", arguments[argc - 1]);
         argv[argc] = copies[argc];
         argc++;
@@ -92,8 +92,9 @@ static void every_option_is_understood(void **state)
     (void)state;
     assert_int_equal(PARSE("--scheduler=threads", "--processes=4", "--max-running=9",
                            "--max-waiting=200,500ms", "--admin=:9", "--drain-timeout=2m",
-                           "--log=debug"),
+                           "--log=debug", "--sigquit=stay"),
                      0);
+    assert_true(options.quit_stays);
     assert_int_equal(options.wish.scheduler, WEIR_SCHEDULER_THREADS);
     assert_int_equal(options.wish.processes, 4);
     assert_int_equal(options.wish.running_max, 9);
@@ -172,6 +173,7 @@ static void what_is_wrong_is_named_with_its_value_and_what_is_allowed(void **sta
         { "--max-running=99999999999999999999", "--max-running=", "from 1 to" },
         { "--listen=", "--listen=: ", "an address is needed" },
         { "--drain-timeout=soon", "--drain-timeout=soon: ", "10s" },
+        { "--sigquit=core", "--sigquit=core: ", "exit or stay" },
         { "--log=loud", "--log=loud: ", "error, warn, info or debug" },
         { "--modle=loop", "--modle: ", "did you mean --model?" },
         { "--frobnicate", "--frobnicate: ", "--help" },

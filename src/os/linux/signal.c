@@ -20,6 +20,7 @@
 
 const int wi_signal_term = SIGTERM;
 const int wi_signal_int = SIGINT;
+const int wi_signal_quit = SIGQUIT;
 const int wi_signal_kill = SIGKILL;
 const int wi_signal_child = SIGCHLD;
 const int wi_signal_user1 = SIGUSR1;
