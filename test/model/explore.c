@@ -23,6 +23,7 @@
 
 #include <inttypes.h>
 #include <link.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -221,10 +222,18 @@ static void reschedule(bool stays)
     switch_to(others[taken]);
 }
 
+/* The lowest frame of the thread's own stack that is alive; a runtime's thread may be on a task's
+ * stack, then all of its own below is. */
+static void note_top(struct thread *self, const void *frame)
+{
+    if ((uintptr_t)frame - (uintptr_t)self->stack < STACK_BYTES)
+        self->top = frame;
+}
+
 void engine_step(const void *frame)
 {
     struct thread *self = engine->running;
-    self->top = frame;
+    note_top(self, frame);
     if (++engine->steps > STEPS_MAX)
         explore_fail("no end after %d steps: threads wait for each other in a loop", STEPS_MAX);
     reschedule(true);
@@ -233,7 +242,7 @@ void engine_step(const void *frame)
 void explore_block(const char *what, bool (*ready)(void *arg), void *arg, weir_time deadline)
 {
     struct thread *self = engine->running;
-    self->top = __builtin_frame_address(0);
+    note_top(self, __builtin_frame_address(0));
     self->what = what;
     self->ready = ready;
     self->ready_arg = arg;
@@ -247,7 +256,7 @@ void explore_block(const char *what, bool (*ready)(void *arg), void *arg, weir_t
 void explore_pause(void)
 {
     struct thread *self = engine->running;
-    self->top = __builtin_frame_address(0);
+    note_top(self, __builtin_frame_address(0));
     self->state = PAUSED;
     self->paused_at = engine->writes;
     reschedule(false);
@@ -515,11 +524,29 @@ static int find_locals(struct dl_phdr_info *info, size_t bytes, void *unused)
     return 1; /* the first is the program itself */
 }
 
+/* A wild jump or pointer is a failure like any other. */
+static void on_crash(int number)
+{
+    explore_fail("crashed by signal %d", number);
+}
+
+static void catch_crashes(void)
+{
+    static const int numbers[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE };
+    const stack_t stack = { .ss_sp = aligned_alloc(64, STACK_BYTES), .ss_size = STACK_BYTES };
+    struct sigaction action = { .sa_handler = on_crash, .sa_flags = SA_ONSTACK | SA_NODEFER };
+    if (stack.ss_sp == NULL || sigaltstack(&stack, NULL) != 0)
+        abort();
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        (void)sigaction(numbers[i], &action, NULL);
+}
+
 static void make_engine(void)
 {
     engine = calloc(1, sizeof(*engine));
     if (engine == NULL)
         abort();
+    catch_crashes();
     (void)dl_iterate_phdr(find_locals, NULL);
     if (engine->locals_bytes > LOCALS_BYTES)
         abort();
