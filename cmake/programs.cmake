@@ -58,6 +58,7 @@ file(GLOB single_programs CONFIGURE_DEPENDS
   ${PROJECT_SOURCE_DIR}/example/*.c
   ${PROJECT_SOURCE_DIR}/example/article/*.c
   ${PROJECT_SOURCE_DIR}/example/guide/*.c
+  ${PROJECT_SOURCE_DIR}/example/from-*/*.c
   ${PROJECT_SOURCE_DIR}/bench/*.c)
 foreach(source IN LISTS single_programs)
   file(RELATIVE_PATH path ${PROJECT_SOURCE_DIR} ${source})

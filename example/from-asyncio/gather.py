@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""Several at once: all of them, all with their errors, the first, one by one as they end."""
+import asyncio
+
+
+async def answer(n):
+    await asyncio.sleep(0)
+    return n * 10
+
+
+async def fail():
+    raise ValueError
+
+
+async def hang():
+    await asyncio.Event().wait()
+
+
+async def after(event, then, n):
+    await event.wait()
+    then.set()
+    return n
+
+
+async def first(*calls):
+    """What asyncio.wait() leaves to do: cancel the others, and wait for their ends."""
+    done, pending = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    return done.pop().result()
+
+
+async def main():
+    print("all:", *await asyncio.gather(answer(1), answer(2), answer(3)))
+
+    results = await asyncio.gather(answer(1), fail(), return_exceptions=True)
+    print("failed:", *(isinstance(result, Exception) for result in results))
+
+    print("first:", await first(asyncio.create_task(hang()), asyncio.create_task(answer(2))))
+
+    two, one, end = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    two.set()
+    for next_one in asyncio.as_completed([after(one, end, 1), after(two, one, 2)]):
+        print("ended:", await next_one)
+
+
+asyncio.run(main())
