@@ -48,7 +48,8 @@ static void run_many(bool outsiders)
         run_one(seed, outsiders);
         return;
     }
-    const int count = built_with_thread_sanitizer() ? PROGRAMS / 10 : PROGRAMS;
+    const int more = getenv("WEIR_HEAVY") != NULL ? 20 : 1;
+    const int count = more * (built_with_thread_sanitizer() ? PROGRAMS / 10 : PROGRAMS);
     for (int i = 0; i < count; i++)
         run_one(seed + (uint64_t)i, outsiders);
 }

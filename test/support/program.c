@@ -14,6 +14,7 @@ enum {
     ROOTS_MAX = 8, /* actors that the program starts; each may start one child */
     MAIN = PROGRAM_ACTORS_MAX - 1,
     MUTEXES = 2,
+    PERMITS = 3,
     STEPS_MAX = 12
 };
 
@@ -49,6 +50,7 @@ struct program {
     weir_chan *channels[PROGRAM_CHANNELS_MAX];
     size_t caps[PROGRAM_CHANNELS_MAX];
     struct guarded guarded[MUTEXES];
+    weir_semaphore *semaphore;
     struct model model; /* only if opts->exact */
     struct actor actors[PROGRAM_ACTORS_MAX];
     weir_task *tasks[ROOTS_MAX]; /* set before anybody runs who may cancel */
@@ -58,6 +60,7 @@ struct program {
     int started; /* 1 once all roots are */
     uint64_t clock;
     int visits; /* of guarded parts, in all */
+    int permits_out;
     int closes[PROGRAM_CHANNELS_MAX];
     int cancels[ROOTS_MAX]; /* begun */
     int ended;              /* actors */
@@ -305,6 +308,32 @@ static void lock(struct actor *self)
     weir_mutex_unlock(guarded->mutex);
 }
 
+/* Permits that are out are never more than there are; who gives up has none. */
+static void use_permits(struct actor *self)
+{
+    struct program *program = self->program;
+    const enum patience patience = draw_patience(self);
+    const int permits = 1 + draw_below(&self->random, PERMITS);
+    const int rc = weir_semaphore_acquire(program->semaphore, permits, deadline_of(self, patience));
+    if (rc == WEIR_ECANCELED) {
+        CHECK(patience != TRIES);
+        take_canceled(self);
+        return;
+    }
+    CHECK(!self->told_canceled || patience == TRIES);
+    if (rc != 0) {
+        CHECK_EQ(rc, WEIR_ETIMEDOUT);
+        CHECK(patience != WAITS);
+        return;
+    }
+    for (int i = 0; i < permits; i++)
+        CHECK(bump(&program->permits_out) <= PERMITS);
+    if (draw_below(&self->random, 2) == 0)
+        IGNORE(weir_yield());
+    (void)__atomic_sub_fetch(&program->permits_out, permits, __ATOMIC_SEQ_CST);
+    weir_semaphore_release(program->semaphore, permits);
+}
+
 static void cancel(struct actor *self)
 {
     struct program *program = self->program;
@@ -312,7 +341,8 @@ static void cancel(struct actor *self)
     if (!program->actors[target].may_be_canceled || peek(&program->started) == 0)
         return;
     (void)bump(&program->cancels[target]);
-    program->model.actors[target].canceled |= program->opts->exact;
+    if (program->opts->exact)
+        program->model.actors[target].canceled = true;
     weir_task_cancel(program->tasks[target], WEIR_ECANCELED);
 }
 
@@ -355,8 +385,10 @@ static void take_step(struct actor *self)
         choose(self);
     else if (kind < 75)
         rest(self);
-    else if (kind < 88)
+    else if (kind < 82)
         lock(self);
+    else if (kind < 88)
+        use_permits(self);
     else if (kind < 92)
         cancel(self);
     else if (kind < 98)
@@ -401,6 +433,8 @@ static void set_up(struct program *program, uint64_t *random)
         CHECK_EQ(weir_chan_create(&program->channels[i], &opts), 0);
         program->model.channels[i].cap = cap;
     }
+    const struct weir_semaphore_opts permits = { .permits = PERMITS };
+    CHECK_EQ(weir_semaphore_create(&program->semaphore, &permits), 0);
     for (int i = 0; i < MUTEXES; i++)
         CHECK_EQ(weir_mutex_create(&program->guarded[i].mutex), 0);
     for (int i = 0; i < PROGRAM_ACTORS_MAX; i++) {
@@ -483,6 +517,8 @@ static void tear_down(struct program *program)
         weir_mutex_destroy(program->guarded[i].mutex);
     }
     CHECK_EQ(visits, program->visits);
+    CHECK_EQ(weir_semaphore_available(program->semaphore), PERMITS);
+    weir_semaphore_destroy(program->semaphore);
     for (int i = 0; i < program->channel_count; i++)
         weir_chan_destroy(program->channels[i]);
 }
