@@ -49,8 +49,8 @@ struct weir_app_spec {
  *   argc, argv  as main() got them; borrowed until it returns
  *   spec        borrowed until it returns
  *
- * The exit status: 0 after a clean end, 1 when it could not start or run, 2 for wrong options and
- * after SIGQUIT.
+ * The exit status: 0 after a clean end, 1 when it could not start or run, 2 for wrong options,
+ * after SIGQUIT, and when its start or stop waits for what can never come (runtime.h, deadlocks).
  *
  * What it changes in the process: SIGPIPE is ignored; SIGTERM, SIGINT and SIGQUIT are blocked and
  * read through a descriptor; SIGSEGV and SIGBUS get a handler that names a stack overflow and hands

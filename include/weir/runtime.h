@@ -52,6 +52,15 @@ struct weir_opts {
     /* Takes log lines; runs on a thread of the runtime, may block.  NULL: lines are dropped. */
     void (*log)(void *user, const char *line);
     void *log_user;
+    /* Do not look for deadlocks: every task waits, and no timer, descriptor, signal or thread that
+     * is not weir's is left to end that.  One is logged with a dump, within seconds. */
+    bool ignore_deadlocks;
+    /* Called once it was logged, on a thread of the runtime; may end the process. May be NULL. */
+    void (*on_deadlock)(void *user);
+    void *deadlock_user;
+    /* Canceled tasks that have not ended after so long, while a scope closes, are logged with a
+     * dump; 0: 10 s; negative: never. */
+    int64_t late_ns;
 };
 
 /* Opens the runtime of this process.
@@ -73,7 +82,8 @@ WEIR_API WEIR_CHECK int weir_open(const struct weir_opts *opts);
  * of any opened scope that ends with an error (but WEIR_ECANCELED) while nobody holds its handle.
  *
  *   0               closed; another may be opened
- *   WEIR_ETIMEDOUT  some task did not end; the runtime stays open and the call may be repeated
+ *   WEIR_ETIMEDOUT  some task did not end, and a dump is in the log; the runtime stays open and
+ *                   the call may be repeated
  *   WEIR_ENOTOPEN, WEIR_EFORKED
  *
  * Callers: the thread that opened; blocks (under `loop` it turns). */

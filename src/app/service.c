@@ -28,7 +28,7 @@
 enum {
     EXIT_OK = 0,
     EXIT_FAILED = 1,
-    EXIT_QUIT = 2,
+    EXIT_QUIT = 2, /* after a dump: of SIGQUIT, or of a deadlock */
     WHY_BYTES = 256
 };
 
@@ -283,6 +283,14 @@ static void print_log_line(void *user, const char *line)
     wi_line_print(WI_LOG_INFO, service->name, line);
 }
 
+/* The report is in the log.  A service that listens, or waits for a signal to stop, is in none; one
+ * whose start or stop waits for itself is, and nobody would ever end it. */
+static void end_in_deadlock(void *user)
+{
+    (void)user;
+    wi_process_exit(EXIT_QUIT);
+}
+
 static int open_runtime(struct wi_service *service)
 {
     const struct wi_service_opts *opts = &service->opts;
@@ -295,6 +303,7 @@ static int open_runtime(struct wi_service *service)
         .old_kernel = opts->options->old_kernel,
         .log = print_log_line,
         .log_user = service,
+        .on_deadlock = end_in_deadlock,
     });
 }
 

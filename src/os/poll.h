@@ -45,6 +45,9 @@ WEIR_CHECK int wi_poll_add(struct wi_poll *poll, int fd, uint32_t interest, uint
 /* Stops watching; an event already fetched may still be told. 0 or WEIR_ENOENT. */
 int wi_poll_remove(struct wi_poll *poll, int fd);
 
+/* Whether no descriptor is watched: 1, 0, or WEIR_ENOTSUP where that cannot be told. */
+int wi_poll_is_empty(const struct wi_poll *poll);
+
 /* Waits for events until the deadline (never early; WEIR_DONT_WAIT looks once) or a kick.
  * The number of events, at most `max` (<= WI_POLL_BATCH_MAX); 0 for a kick or the deadline. */
 int wi_poll_wait(struct wi_poll *poll, struct wi_poll_event *events, int max, weir_time deadline);

@@ -33,6 +33,10 @@ void wi_os_thread_yield(void);
 /* Whether the calling thread is the only one of its process; false if that cannot be told. */
 bool wi_os_thread_alone(void);
 
+/* The threads of the process, without those that a sanitizer keeps for itself; negative if that
+ * cannot be told.  Reads a file. */
+int wi_os_thread_count(void);
+
 /* Calls fn(arg) when the calling thread ends; several calls run in reverse order.  For threads of
  * any origin.  Callers: any thread. */
 void wi_os_thread_at_exit(void (*fn)(void *), void *arg);

@@ -17,6 +17,7 @@
 enum {
     LINE_BYTES = 1024,
     SPAN_BYTES = 32,
+    NAME_BYTES = 256,
     MEMBERS_TOLD = 10, /* of a group, each with a line; of the rest how many */
     DEPTH_SKIPPED_MAX = 12,
 };
@@ -131,15 +132,18 @@ static const char *without_way_up(const char *path)
 static void say_frame(struct wi_dump *dump, const void *frame)
 {
     const struct wi_place *place = place_of(dump, frame);
+    char name[NAME_BYTES] = "";
+    if (place != NULL && place->function != NULL)
+        (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(place->function, "."),
+                       place->function); /* compilers mark their variants of it: ".part.0" */
     if (place == NULL || place->module == NULL)
         say(dump, "            %p", frame);
     else if (place->function == NULL)
         say(dump, "            %-28p %s+0x%" PRIxPTR, frame, place->module, place->in_module + 1);
     else if (place->file == NULL)
-        say(dump, "            %-28s %s+0x%" PRIxPTR, place->function, place->module,
-            place->in_module + 1);
+        say(dump, "            %-28s %s+0x%" PRIxPTR, name, place->module, place->in_module + 1);
     else
-        say(dump, "            %-28s %s%s%s:%d", place->function, without_way_up(place->folder),
+        say(dump, "            %-28s %s%s%s:%d", name, without_way_up(place->folder),
             place->folder[0] != '\0' ? "/" : "", without_way_up(place->file), place->line);
 }
 

@@ -21,6 +21,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "os/clock.h"
+#include "task/deadlock.h"
 #include "task/rt.h"
 #include "task/runtime.h"
 #include "task/stack.h"
@@ -164,6 +165,8 @@ static void monitor_main(void *arg)
         wi_store_relaxed(&monitor.asleep, 0);
         look_at_all(wi_clock_now());
         wi_runtime_drain_log();
+        if (monitor.quiet_ticks >= QUIET_TICKS)
+            wi_deadlock_look(wi_clock_now());
     }
 }
 

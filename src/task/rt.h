@@ -29,6 +29,8 @@ struct wi_runtime {
     /* atomic */
     wi_atomic_u32 open; /* 1; 2 in a forked child */
     wi_atomic_u32 stopping;
+    wi_atomic_i64
+        opener_until;     /* until when the opener of a `loop` waits in weir; 0: it does not */
     wi_atomic_u32 driver; /* 1: somebody turns the loop */
     wi_atomic_u32 idle_count;
     wi_atomic_u32 searching; /* workers looking for something to steal, or woken to */

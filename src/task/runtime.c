@@ -22,7 +22,9 @@
 #include "sync/handshake.h"
 #include "sync/spin.h"
 #include "sync/thread_parker.h"
+#include "task/deadlock.h"
 #include "task/overflow.h"
+#include "task/report.h"
 #include "task/rt.h"
 #include "task/selectables.h"
 #include "task/signals.h"
@@ -54,6 +56,17 @@ static const struct wi_parker_ops opener_parker_ops = { .park = opener_park,
                                                         .resume = opener_resume,
                                                         .on_worker = true };
 
+/* Without a monitor the opener watches, between its turns.  Until when a turn may last. */
+static weir_time look_for_deadlock(weir_time deadline)
+{
+    if (wi_monitor_loop() != NULL || deadline != WEIR_NO_DEADLINE)
+        return deadline;
+    const weir_time due = wi_deadlock_next_look();
+    if (due != WEIR_NO_DEADLINE && wi_clock_coarse() >= due)
+        wi_deadlock_look(wi_clock_now());
+    return wi_deadlock_next_look();
+}
+
 /* The thread that opened a `loop` runtime does not sleep when it waits: it turns the loop, since
  * nobody else would. */
 static void opener_park(struct wi_parker *parker, weir_time deadline)
@@ -68,12 +81,14 @@ static void opener_park(struct wi_parker *parker, weir_time deadline)
         return;
     }
     thread->parked = true;
+    wi_store_release(&wi_rt.opener_until, deadline);
     while (wi_load_acquire(&parker->word) == WI_PARKER_PARKED) {
-        (void)wi_worker_turn(thread, deadline);
+        (void)wi_worker_turn(thread, look_for_deadlock(deadline));
         if (deadline != WEIR_NO_DEADLINE && wi_clock_now() >= deadline)
             break;
     }
     thread->parked = false;
+    wi_store_release(&wi_rt.opener_until, 0);
     word = WI_PARKER_PARKED;
     if (wi_cas_acq_rel(&parker->word, &word, WI_PARKER_EMPTY))
         return;
@@ -244,6 +259,7 @@ static void runtime_init(const struct weir_opts *opts)
     if (wi_rt.threads_max == 0)
         wi_rt.threads_max = opts->scheduler == WEIR_SCHEDULER_THREADS ? THREADS_MAX_UNDER_THREADS
                                                                       : THREADS_MAX_DEFAULT;
+    wi_report_open(opts->late_ns);
     wi_rt.log = opts->log;
     wi_rt.log_user = opts->log_user;
     wi_scope_init(&wi_rt.root);
@@ -342,6 +358,7 @@ int weir_open(const struct weir_opts *opts)
     rc = workers_open();
     if (rc != 0)
         goto undo_loop;
+    wi_deadlock_open(opts);
     if (wi_rt.log != NULL)
         wi_log_open(wi_clock_wall);
     if (wi_rt.scheduler != WEIR_SCHEDULER_LOOP || opts->watch_handlers) {
@@ -384,6 +401,18 @@ static void report_leftovers(void)
                (long long)left);
 }
 
+/* They were canceled, and had their time. */
+static void report_undead(void)
+{
+    if (wi_rt.log == NULL)
+        return;
+    wi_log(WI_LOG_WARN, "%lld tasks have not ended by the deadline of weir_close():",
+           (long long)wi_task_count_live());
+    wi_report_tasks(NULL, false);
+    if (wi_monitor_loop() == NULL)
+        wi_runtime_drain_log();
+}
+
 int weir_close(weir_time deadline)
 {
     int rc = wi_runtime_check();
@@ -395,8 +424,10 @@ int weir_close(weir_time deadline)
     report_leftovers();
     weir_scope_cancel(&wi_rt.root, WEIR_ECANCELED);
     rc = wi_scope_wait(&wi_rt.root, deadline, WI_WAIT_UNCANCELABLE);
-    if (rc != 0)
+    if (rc != 0) {
+        report_undead();
         return rc;
+    }
 
     wi_signals_forget();
     wi_vehicles_close();

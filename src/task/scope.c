@@ -18,6 +18,7 @@
 #include "base/check.h"
 #include "base/sized.h"
 #include "task/extras.h"
+#include "task/report.h"
 #include "task/runtime.h"
 #include "task/task.h"
 #include "task/worker.h"
@@ -308,8 +309,14 @@ static void end_children(struct weir_scope *scope, weir_time deadline)
         const int cause = rc == WEIR_ETIMEDOUT ? WEIR_ETIMEDOUT : weir_cancel_cause();
         weir_scope_cancel(scope, cause != 0 ? cause : WEIR_ECANCELED);
     }
-    while (rc != 0)
-        rc = wi_scope_wait(scope, WEIR_NO_DEADLINE, WI_WAIT_UNCANCELABLE);
+    weir_time late = rc != 0 ? wi_report_late() : 0;
+    while (rc != 0) {
+        rc = wi_scope_wait(scope, late, WI_WAIT_UNCANCELABLE);
+        if (rc == WEIR_ETIMEDOUT) {
+            wi_report_late_children(scope);
+            late = WEIR_NO_DEADLINE;
+        }
+    }
 }
 
 int weir_scope_close_error(weir_scope *scope, struct weir_scope_error *error, weir_time deadline)

@@ -3,11 +3,13 @@
 """A service tells what its tasks do: on SIGQUIT, which ends it or not, and at /tasks.
 ctest: timeout=120 processors=2"""
 import os
+import pathlib
 import signal
+import subprocess
 
 from process_signals import gone
 from process_support import SUPERVISED, Managed, run
-from service import MODELS, Connection, check, check_equal, eventually, request, tree
+from service import MODELS, Connection, check, check_equal, eventually, free_port, request, tree
 
 
 def all_ready(service):
@@ -81,8 +83,23 @@ def the_admin_endpoint_tells(model):
                 check_told(body, "/tasks", model)
 
 
+def a_start_that_waits_for_itself_ends_with_a_report(model):
+    """Nothing could ever end it, so it must not look like a service that starts slowly."""
+    stuck = pathlib.Path(os.environ["WEIR_BUILD"]) / "test" / "e2e" / "stuck"
+    end = subprocess.run([stuck, f"--model={model}", f"--listen=127.0.0.1:{free_port()}",
+                          "--processes=1" if model in SUPERVISED else "--cores=2"],
+                         capture_output=True, text=True, timeout=60)
+    check_equal(end.returncode, 1 if model in SUPERVISED else 2, f"status; {end.stderr}")
+    check("error stuck" in end.stderr and ": deadlock: 1 task waits" in end.stderr, end.stderr)
+    check("receive from channel 0x" in end.stderr, end.stderr)
+    check("stuck.c:" in end.stderr, end.stderr)
+    if model in SUPERVISED:
+        check("worker 0 ended with status 2 at its start" in end.stderr, end.stderr)
+
+
 if __name__ == "__main__":
     run([(sigquit_tells_and_ends, MODELS),
          (sigquit_tells_and_stays, MODELS),
          (one_worker_may_be_asked_alone, SUPERVISED),
-         (the_admin_endpoint_tells, MODELS)])
+         (the_admin_endpoint_tells, MODELS),
+         (a_start_that_waits_for_itself_ends_with_a_report, MODELS)])

@@ -12,6 +12,9 @@
 
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -21,6 +24,7 @@
 #include "base/atomic.h"
 #include "base/check.h"
 #include "os/clock.h"
+#include "os/file.h"
 #include "os/linux/code.h"
 #include "os/vm.h" /* wi_os_old_kernel_forced() */
 
@@ -46,6 +50,11 @@ void __tsan_release(void *address);
 #define tsan_acquire(address) ((void)(address))
 #define tsan_release(address) ((void)(address))
 #endif
+
+enum {
+    PATH_BYTES = 64,
+    INFO_BYTES = 4096
+};
 
 #define KICK_TOKEN UINT64_MAX
 
@@ -254,4 +263,27 @@ int wi_poll_one(int fd, uint32_t interest, weir_time deadline)
         if (count < 0 && errno != EINTR)
             return wi_os_code();
     }
+}
+
+/* The kernel tells of each in a line of its own. */
+int wi_poll_is_empty(const struct wi_poll *poll)
+{
+    char path[PATH_BYTES];
+    char text[INFO_BYTES];
+    (void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", poll->fd);
+    const int64_t bytes = wi_file_read_all(path, text, sizeof(text));
+    if (bytes == WEIR_EMSGSIZE)
+        return 0;
+    if (bytes < 0)
+        return WEIR_ENOTSUP;
+    int others = 0;
+    int kicks = 0;
+    for (const char *line = strstr(text, "tfd:"); line != NULL; line = strstr(line + 4, "tfd:")) {
+        const bool is_kick = strtol(line + 4, NULL, 10) == poll->kick_fd;
+        kicks += is_kick;
+        others += !is_kick;
+    }
+    if (kicks != 1)
+        return WEIR_ENOTSUP; /* emulators say nothing here */
+    return others == 0;
 }

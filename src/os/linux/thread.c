@@ -225,16 +225,27 @@ enum {
 };
 #endif
 
-bool wi_os_thread_alone(void)
+static long count_all(void)
 {
     char text[STATUS_BYTES];
     if (wi_file_read_all("/proc/self/status", text, sizeof(text)) < 0)
-        return false;
+        return -1;
     const char *line = strstr(text, "\nThreads:");
-    if (line == NULL)
-        return false;
-    const long threads = strtol(line + strlen("\nThreads:"), NULL, 10);
+    return line != NULL ? strtol(line + strlen("\nThreads:"), NULL, 10) : -1;
+}
+
+bool wi_os_thread_alone(void)
+{
+    const long threads = count_all();
     return threads >= 1 && threads <= THREADS_ALONE;
+}
+
+int wi_os_thread_count(void)
+{
+    const long threads = count_all();
+    if (threads < 1)
+        return -1;
+    return threads <= THREADS_ALONE ? 1 : (int)threads - (THREADS_ALONE - 1);
 }
 
 int wi_os_thread_stack(void **low, void **high)
