@@ -4,12 +4,15 @@
 import http.client
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
 from service import BOUND_SECONDS, check, check_equal, eventually, free_port
 
 GUIDE = pathlib.Path(os.environ["WEIR_BUILD"]) / "example" / "guide"
+PAGES = pathlib.Path(os.environ["WEIR_SOURCE"]) / "doc" / "guide"
+OUTPUT = re.compile(r"<!-- output of example/guide/(\S+) -->\n```text\n(.*?)```", re.S)
 
 
 class Program:
@@ -113,9 +116,20 @@ def a_loop_by_hand_turns_weir():
         check(seconds < BOUND_SECONDS, "weir never ticked")
 
 
+def pages_have_what_programs_print():
+    found = [one for page in PAGES.glob("*.md") for one in OUTPUT.findall(page.read_text())]
+    check(found, "no page quotes an output")
+    for name, text in found:
+        for scheduler in ("tasks", "loop", "threads"):
+            done = subprocess.run([GUIDE / name, scheduler], stdin=subprocess.DEVNULL,
+                                  capture_output=True, text=True, timeout=BOUND_SECONDS)
+            check_equal((done.returncode, done.stdout, done.stderr), (0, text, ""),
+                        f"{name} {scheduler}")
+
+
 failed = 0
 for case in (notes_are_kept_listed_and_bounded, notes_are_refused_where_memory_is_not_shared,
-             calls_that_block_are_made, a_loop_by_hand_turns_weir):
+             calls_that_block_are_made, a_loop_by_hand_turns_weir, pages_have_what_programs_print):
     try:
         case()
         print(f"ok    {case.__name__}")

@@ -2,20 +2,22 @@
 # SPDX-License-Identifier: MIT
 """Code in the guides is code of the examples, which are built and run with the tests.
 
-A block of C in README.md or doc/guide stands below a comment that says where it comes from,
-<!-- from PATH -->, and is then a run of whole lines of that file; or below <!-- fragment -->, if
-it is a shape that no program could contain.  Links and names of files must lead somewhere."""
+A block of C, Go or Python in README.md or doc/guide stands below a comment that says where it
+comes from, <!-- from PATH -->, and is then a run of whole lines of that file; or below
+<!-- fragment -->, if it is a shape that no program could contain.  What a program prints stands
+below <!-- output of PATH -->, and is compared by test/e2e/guides.py.  Links and names of files must
+lead somewhere."""
 import pathlib
 import re
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "doc" / "guide").glob("*.md"))]
-BLOCK = re.compile(r"(?:<!-- (from (\S+)|fragment) -->\n)?```c\n(.*?)```", re.S)
+BLOCK = re.compile(r"(?:<!-- (from (\S+)|fragment) -->\n)?```(?:c|go|python)\n(.*?)```", re.S)
 
 
 class Guides(unittest.TestCase):
-    def test_blocks_of_c_come_from_a_program(self):
+    def test_blocks_of_code_come_from_a_program(self):
         quoted = 0
         for page in PAGES:
             for mark, path, code in BLOCK.findall(page.read_text()):
