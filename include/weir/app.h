@@ -56,11 +56,11 @@ struct weir_app_spec {
  * read through a descriptor; SIGSEGV and SIGBUS get a handler that names a stack overflow and hands
  * on; the soft limit of descriptors is raised to the hard one.  It reads the environment (--help
  * says which variables), writes to standard error, and forks under models of several processes.
- * Callers: main(), before any thread exists; blocks. */
+ * Callers: thread (blocks): that of main(), before there is another. */
 WEIR_API int weir_main(int argc, char **argv, const struct weir_app_spec *spec);
 
 /* As weir_server_route() without options: the same results.
- * Callers: spec->start, before it returns; never waits. */
+ * Callers: task, thread: in spec->start, before it returns; never waits. */
 WEIR_API WEIR_CHECK int weir_app_route(weir_app *app, const char *method, const char *pattern,
                                        weir_handler *handler, void *user);
 /* The same with options.  Callers: as weir_app_route(). */

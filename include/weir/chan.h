@@ -50,7 +50,7 @@ WEIR_API void weir_chan_destroy(weir_chan *ch);
  *   WEIR_ETIMEDOUT   the deadline came first; not sent
  *   WEIR_ECANCELED   the calling task was canceled first; not sent
  *
- * Callers: task (parks), thread (blocks).  Not loop callbacks, not signal handlers.
+ * Callers: task (parks), thread (blocks).
  * Order:   messages of one sender are received in the order they were sent. */
 WEIR_API WEIR_CHECK int weir_chan_send(weir_chan *ch, const void *msg, weir_time deadline);
 
@@ -82,7 +82,7 @@ WEIR_API WEIR_CHECK int weir_chan_recv_sized(weir_chan *ch, void *msg, size_t ms
  * 0, or WEIR_ECLOSED if it was closed.  Callers: any thread; never waits. */
 WEIR_API int weir_chan_close(weir_chan *ch);
 
-/* Messages in the buffer now.  Callers: any thread. */
+/* Messages in the buffer now.  Callers: any thread; never waits. */
 WEIR_API size_t weir_chan_len(weir_chan *ch);
 
 /* Messages the buffer holds before senders wait; a growing one's: as grow_bytes_max allows.

@@ -13,7 +13,7 @@
 #include "weir/err.h"
 #include "weir/time.h"
 
-/* Whether the calling process is no worker of weir_cluster_fork().  Callers: any. */
+/* Whether the calling process is no worker of weir_cluster_fork().  Callers: any; never waits. */
 WEIR_API bool weir_is_primary(void);
 
 /* The number of this worker, from 0; -1 in the primary.  A respawned worker keeps its number.
@@ -24,12 +24,13 @@ WEIR_API int weir_worker_index(void);
  * the primary ends.
  * 0 in the worker, its process id in the primary, or a code: WEIR_EPERM (in a worker),
  * WEIR_EALREADY (a runtime is open: fork first), WEIR_EAGAIN (also: 256 workers live), WEIR_ENOMEM,
- * WEIR_EMFILE, WEIR_ENOTSUP (the process has other threads).  Callers: the only thread. */
+ * WEIR_EMFILE, WEIR_ENOTSUP (the process has other threads).  Callers: thread: the only
+ * one; never waits. */
 WEIR_API WEIR_CHECK int weir_cluster_fork(void);
 
 /* Waits for the end of any worker.  Its process id, and how it ended (exit status, or minus the
  * signal) in *status (may be NULL); WEIR_ENOENT without workers, WEIR_ETIMEDOUT.
- * Callers: the primary; blocks. */
+ * Callers: thread (blocks): of the primary. */
 WEIR_API WEIR_CHECK int weir_cluster_wait(int *status, weir_time deadline);
 
 #endif

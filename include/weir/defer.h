@@ -42,7 +42,7 @@ WEIR_API WEIR_CHECK int weir_defer(void (*fn)(void *arg), void *arg);
 
 /* Takes back the handler that the innermost scope, or the task, got last; aborts if it has none.
  *   run  call it now, as any function: not shielded
- * Callers: task, thread; waits if the handler does. */
+ * Callers: task (may park), thread (may block): as the handler does. */
 WEIR_API void weir_defer_pop(bool run);
 
 #endif

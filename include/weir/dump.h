@@ -43,7 +43,7 @@ typedef void weir_dump_write(void *user, const char *text, size_t bytes);
  * only if it is the caller's.  Frames are found by call-frame information, as debuggers do, so code
  * needs no frame pointers; a stack that was overwritten may end the process.
  *
- * Callers: task, thread; not loop callbacks, not signal handlers.  Waits only in `write`.
+ * Callers: task (may park), thread (may block); waits only in `write`.
  * Cost:    some microseconds for each task; with functions and lines, milliseconds for each MiB of
  *          line tables in the program. */
 WEIR_API WEIR_CHECK int weir_dump(weir_dump_write *write, void *user,

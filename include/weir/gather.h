@@ -50,7 +50,7 @@ struct weir_gather_opts {
  *   another code     the error that came first, which has canceled the rest; or why a call could
  *                    not be started, as weir_go()
  *
- * Callers: task, thread; parks or blocks. */
+ * Callers: task (parks), thread (blocks). */
 WEIR_API WEIR_CHECK int weir_gather(struct weir_call *calls, size_t count,
                                     const struct weir_gather_opts *opts, weir_time deadline);
 
@@ -66,7 +66,7 @@ WEIR_API WEIR_CHECK int weir_gather(struct weir_call *calls, size_t count,
  *   WEIR_EINVAL      as weir_gather(); also if there is no call
  *   another code     all have failed: the error that came first; or why a call could not be started
  *
- * Callers: task, thread; parks or blocks. */
+ * Callers: task (parks), thread (blocks). */
 WEIR_API WEIR_CHECK int weir_race(struct weir_call *calls, size_t count,
                                   const struct weir_gather_opts *opts, weir_time deadline);
 
@@ -81,7 +81,7 @@ typedef struct weir_gathering weir_gathering;
  *   WEIR_ECANCELED   the caller was canceled while it waited; what was started has ended again
  *   WEIR_EINVAL, WEIR_ENOMEM, or why a call could not be started; as above
  *
- * Callers: task, thread; parks or blocks if there is a limit. */
+ * Callers: task (may park), thread (may block); waits only if there is a limit. */
 WEIR_API WEIR_CHECK int weir_gather_start(weir_gathering **out, struct weir_call *calls,
                                           size_t count, const struct weir_gather_opts *opts);
 
@@ -91,11 +91,11 @@ WEIR_API WEIR_CHECK int weir_gather_start(weir_gathering **out, struct weir_call
  *   WEIR_ECLOSED     all have been told
  *   WEIR_ETIMEDOUT, WEIR_ECANCELED  none was told; the call may be repeated
  *
- * Callers: who started it; parks or blocks. */
+ * Callers: task (parks), thread (blocks): who started it. */
 WEIR_API WEIR_CHECK int weir_gather_next(weir_gathering *gathering, weir_time deadline);
 
 /* Cancels the calls that still run, waits for their ends, and frees it.
- * Callers: who started it; parks or blocks. */
+ * Callers: task (parks), thread (blocks): who started it. */
 WEIR_API void weir_gather_end(weir_gathering *gathering);
 
 #endif

@@ -17,7 +17,7 @@ struct weir_allocator {
 
 /* Sets the allocator, copied, for the rest of the process.
  * 0; WEIR_EINVAL a function is missing; WEIR_EALREADY the library has allocated by now.
- * Callers: one thread, before any other weir call; never waits. */
+ * Callers: thread: one, before any other weir call; never waits. */
 WEIR_API WEIR_CHECK int weir_allocator_set(const struct weir_allocator *allocator);
 
 #endif

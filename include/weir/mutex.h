@@ -37,7 +37,7 @@ WEIR_API WEIR_CHECK int weir_mutex_lock(weir_mutex *mutex, weir_time deadline);
 
 /* Unlocks.  Aborts unless the caller holds it, and says who does and who called: the number of a
  * task, or minus the kernel's number of a thread; 0 nobody.
- * Callers: the holder; never waits. */
+ * Callers: task, thread: the holder; never waits. */
 WEIR_API void weir_mutex_unlock(weir_mutex *mutex);
 
 #endif

@@ -35,7 +35,7 @@ WEIR_API WEIR_CHECK int weir_accept(weir_listener *listener, weir_stream **out, 
 WEIR_API WEIR_CHECK int weir_listener_address(weir_listener *listener, char *text, size_t bytes);
 
 /* Closes and frees.  Calls that wait on it return WEIR_ECLOSED; none may begin after.
- * Callers: any task or thread; never waits. */
+ * Callers: task, thread; never waits. */
 WEIR_API void weir_listener_close(weir_listener *listener);
 
 /* Connects.  0, WEIR_EINVAL, WEIR_ECONNREFUSED, WEIR_ETIMEDOUT, WEIR_ECANCELED, ...  *out is the
@@ -47,7 +47,7 @@ WEIR_API WEIR_CHECK int weir_dial(weir_stream **out, const char *address, weir_t
  * > 0 bytes read (at most INT_MAX); WEIR_EEOF the peer has finished; WEIR_ETIMEDOUT,
  * WEIR_ECANCELED nothing was read; WEIR_ECLOSED closed meanwhile; WEIR_ECONNRESET, ...
  * `bytes` 0 waits for readability and gives 0.
- * Callers: one reader at a time; task (parks), thread (blocks). */
+ * Callers: task (parks), thread (blocks): one reader at a time. */
 WEIR_API WEIR_CHECK int weir_read(weir_stream *stream, void *data, size_t bytes,
                                   weir_time deadline);
 
@@ -55,20 +55,20 @@ WEIR_API WEIR_CHECK int weir_read(weir_stream *stream, void *data, size_t bytes,
  *   written  how many bytes went out, also on failure; may be NULL
  * 0, WEIR_ETIMEDOUT, WEIR_ECANCELED, WEIR_ECLOSED (closed meanwhile), WEIR_EPIPE,
  * WEIR_ECONNRESET, ...
- * Callers: one writer at a time; task (parks), thread (blocks). */
+ * Callers: task (parks), thread (blocks): one writer at a time. */
 WEIR_API WEIR_CHECK int weir_write(weir_stream *stream, const void *data, size_t bytes,
                                    size_t *written, weir_time deadline);
 
 /* Closes the sending side: the peer reads the end of the stream.  0, or WEIR_ENOTCONN.
- * Callers: the writer; never waits. */
+ * Callers: task, thread: the writer; never waits. */
 WEIR_API int weir_finish(weir_stream *stream);
 
 /* Closes and frees.  Calls of other tasks that wait on it return WEIR_ECLOSED; none may begin
- * after.  Callers: any task or thread; never waits. */
+ * after.  Callers: task, thread; never waits. */
 WEIR_API void weir_stream_close(weir_stream *stream);
 
 /* As weir_stream_close(), but the peer sees a reset.
- * Callers: any task or thread; never waits. */
+ * Callers: task, thread; never waits. */
 WEIR_API void weir_stream_abort(weir_stream *stream);
 
 enum {

@@ -32,7 +32,7 @@ WEIR_API WEIR_CHECK int weir_pool_create(weir_pool **out, const struct weir_pool
 /* Ends its threads, waits for them, and frees it.  No call may follow, and none may be under way,
  * its job in line or running: that aborts, with how many of each.  In a forked child, which has
  * none of the threads, it only frees.
- * Callers: thread, task; blocks the thread for a moment. */
+ * Callers: task (blocks), thread (blocks): for a moment. */
 WEIR_API void weir_pool_destroy(weir_pool *pool);
 
 /* Runs fn(arg) on a thread of the pool and waits for its end.

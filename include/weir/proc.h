@@ -15,7 +15,7 @@ typedef struct weir_thread weir_thread;
  * returns, cut to 0..255.  The child ends when its parent does.
  * 0, WEIR_ENOTSUP (the process has other threads: start processes before the runtime opens),
  * WEIR_EAGAIN, WEIR_ENOMEM, WEIR_EMFILE.  *out is the caller's, until weir_process_join().
- * Callers: the only thread; never waits. */
+ * Callers: thread: the only one; never waits. */
 WEIR_API WEIR_CHECK int weir_process_start(weir_process **out, int (*fn)(void *arg), void *arg);
 
 /* The child's process id.  Callers: any; never waits. */
@@ -23,17 +23,17 @@ WEIR_API int weir_process_id(const weir_process *process);
 
 /* Waits for its end and frees the handle.  *status (may be NULL): exit status, or minus the signal.
  * 0 or WEIR_ETIMEDOUT (the handle stays).  Ambient cancellation does not interrupt it.
- * Callers: thread (blocks), task (parks). */
+ * Callers: task (parks), thread (blocks). */
 WEIR_API WEIR_CHECK int weir_process_join(weir_process *process, int *status, weir_time deadline);
 
 /* Runs fn(arg) in a new OS thread.  The thread may call any weir function; it then blocks.
  * 0, WEIR_EAGAIN, WEIR_ENOMEM.  *out is the caller's, until weir_thread_join().
- * Callers: any thread or task; never waits. */
+ * Callers: any thread; never waits. */
 WEIR_API WEIR_CHECK int weir_thread_start(weir_thread **out, int (*fn)(void *arg), void *arg);
 
 /* Waits for its end and frees the handle.  *result (may be NULL): what fn returned.
  * 0 or WEIR_ETIMEDOUT (the handle stays).  Ambient cancellation does not interrupt it.
- * Callers: thread (blocks), task (parks). */
+ * Callers: task (parks), thread (blocks). */
 WEIR_API WEIR_CHECK int weir_thread_join(weir_thread *thread, int *result, weir_time deadline);
 
 #endif

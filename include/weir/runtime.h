@@ -74,7 +74,7 @@ struct weir_opts {
  *   WEIR_ENOTSUP   shadow stacks are on, which only `threads` can live with
  *   WEIR_ENOMEM, WEIR_EAGAIN, WEIR_EMFILE  the system's limits; nothing is left behind
  *
- * Callers: thread, while no other weir call runs; blocks briefly. */
+ * Callers: thread (blocks): for a moment, while no other weir call runs. */
 WEIR_API WEIR_CHECK int weir_open(const struct weir_opts *opts);
 
 /* Cancels every task with cause WEIR_ECANCELED, waits for their ends until the deadline, then
@@ -86,7 +86,7 @@ WEIR_API WEIR_CHECK int weir_open(const struct weir_opts *opts);
  *                   the call may be repeated
  *   WEIR_ENOTOPEN, WEIR_EFORKED
  *
- * Callers: the thread that opened; blocks (under `loop` it turns). */
+ * Callers: thread (blocks): who opened; under `loop` it turns. */
 WEIR_API WEIR_CHECK int weir_close(weir_time deadline);
 
 /* Whether a runtime is open in this process.  Callers: any; never waits. */
@@ -95,22 +95,23 @@ WEIR_API bool weir_is_open(void);
 /* Runs fn(arg) as a task and returns when it has ended; *result is what it returned.  Under `loop`
  * the calling thread turns the loop meanwhile.
  * 0, or the code of a failed start (weir_go_with()).  `result` may be NULL.
- * Callers: a thread that is no task; blocks. */
+ * Callers: thread (blocks). */
 WEIR_API WEIR_CHECK int weir_run(int (*fn)(void *arg), void *arg, int *result);
 
 /* A descriptor that is readable when weir_turn() has something to do.  It stays the runtime's.
  * The descriptor; WEIR_ENOTSUP from another thread, and under other schedulers than `loop`;
- * WEIR_ENOTOPEN, WEIR_EFORKED.  Callers: the thread that opened; never waits. */
+ * WEIR_ENOTOPEN, WEIR_EFORKED.  Callers: thread: who opened; never waits. */
 WEIR_API WEIR_CHECK int weir_pollfd(void);
 
 /* One turn of a `loop` runtime: runs what is ready, waits for more until the deadline if nothing
  * was (WEIR_DONT_WAIT: never).
  * The number of task runs and events handled (0: the deadline came), or a code as weir_pollfd().
- * Callers: the thread that opened, not from a task; blocks until the deadline. */
+ * Callers: thread (blocks): who opened; until the deadline. */
 WEIR_API WEIR_CHECK int weir_turn(weir_time deadline);
 
 /* When weir_turn() must be called at the latest though the descriptor is silent: the next timer,
- * WEIR_NO_DEADLINE without one, WEIR_DONT_WAIT if tasks are ready.  Callers: as weir_turn(). */
+ * WEIR_NO_DEADLINE without one, WEIR_DONT_WAIT if tasks are ready.  Callers: thread: who
+ * opened; never waits. */
 WEIR_API weir_time weir_turn_deadline(void);
 
 /* Cores that this process may use: affinity, cut by the CPU quota of every visible cgroup,

@@ -35,7 +35,7 @@ WEIR_API void weir_rwlock_destroy(weir_rwlock *lock);
 WEIR_API WEIR_CHECK int weir_rwlock_read_lock(weir_rwlock *lock, weir_time deadline);
 
 /* Unlocks what was locked for reading.  Aborts if nobody holds it for reading; who the readers are
- * is not known.  Callers: a reader; never waits. */
+ * is not known.  Callers: task, thread: a reader; never waits. */
 WEIR_API void weir_rwlock_read_unlock(weir_rwlock *lock);
 
 /* Locks for writing.  As weir_rwlock_read_lock(), but 0: the caller is the writer, alone.
@@ -44,7 +44,7 @@ WEIR_API void weir_rwlock_read_unlock(weir_rwlock *lock);
 WEIR_API WEIR_CHECK int weir_rwlock_write_lock(weir_rwlock *lock, weir_time deadline);
 
 /* Unlocks what was locked for writing.  Aborts unless the caller is the writer, and says who is and
- * who called (as weir_mutex_unlock()).  Callers: the writer; never waits. */
+ * who called (as weir_mutex_unlock()).  Callers: task, thread: the writer; never waits. */
 WEIR_API void weir_rwlock_write_unlock(weir_rwlock *lock);
 
 #endif

@@ -74,7 +74,7 @@ WEIR_API void weir_scope_cancel(weir_scope *scope, int cause);
  *   another code     the cause of the scope's cancellation, or of the closer's from outside: that
  *                    is told also where it came only when all children had ended
  *
- * Callers: the task or thread that opened it; parks or blocks. */
+ * Callers: task (parks), thread (blocks): who opened it. */
 WEIR_API WEIR_CHECK int weir_scope_close(weir_scope *scope, weir_time deadline);
 
 /* As weir_scope_close(), and says who has failed.
@@ -94,7 +94,7 @@ WEIR_API void weir_scope_error_release(struct weir_scope_error *error);
  *   detail   taken; it replaces one that the task gave before
  *   release  frees it, on whatever thread; may be NULL
  *
- * The code.  Callers: task; elsewhere the detail is released at once.  Never waits. */
+ * The code.  Callers: task, thread; never waits, and outside tasks releases the detail at once. */
 WEIR_API int weir_fail(int code, void *detail, void (*release)(void *detail));
 
 #endif

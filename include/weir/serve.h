@@ -62,7 +62,7 @@ struct weir_route_opts {
 
 /* -- the server -------------------------------------------------------------------------------
  *
- * Callers: the task or thread that owns the server, unless said otherwise; never waits. */
+ * Callers: task, thread: who owns the server, unless said otherwise; never waits. */
 
 /* Makes a server of the open runtime.
  *
@@ -118,12 +118,12 @@ WEIR_API WEIR_CHECK int weir_server_start(weir_server *server);
  *   WEIR_ETIMEDOUT  some were cut; those that heed no cancellation still run
  *   WEIR_EALREADY   it drains, or has
  *
- * Callers: task (parks), thread (blocks); not a handler of it. */
+ * Callers: task (parks), thread (blocks): not a handler of it. */
 WEIR_API WEIR_CHECK int weir_server_drain(weir_server *server, weir_time deadline);
 
 /* Frees a server that was drained or never started; aborts on one that serves.  Waits, without a
  * bound, for handlers that the drain could not end: they still have its memory in their hands.
- * Callers: the owner, not a handler of it; task (parks), thread (blocks). */
+ * Callers: task (parks), thread (blocks): the owner, not a handler of it. */
 WEIR_API void weir_server_destroy(weir_server *server);
 
 /* Counters since the start, and how much there is now (connections, running, waiting); relaxed. */
@@ -141,8 +141,8 @@ WEIR_API void weir_server_stats_read(weir_server *server, struct weir_server_sta
 
 /* -- the request ------------------------------------------------------------------------------
  *
- * Texts belong to the request.  Callers: unless said otherwise the handler's task (and tasks it
- * joins before it returns), one at a time; never waits. */
+ * Texts belong to the request.  Callers: task: the handler's, or one that it joins before it
+ * returns, one at a time, unless said otherwise; never waits. */
 
 /* "GET", "POST", ... as it came. */
 WEIR_API const char *weir_request_method(const weir_request *request);
@@ -167,7 +167,7 @@ WEIR_API int64_t weir_request_body_bytes(const weir_request *request);
  * WEIR_EPROTO bad chunking, WEIR_EEOF or WEIR_ECONNRESET the client left, WEIR_ETIMEDOUT the
  * deadline or a client below body_rate_min, WEIR_ECANCELED, WEIR_ENOMEM.
  * The first read sends 100 Continue where the client waits for it.
- * Callers: the handler's task; parks, or blocks the thread of a .blocking route. */
+ * Callers: task (parks): the handler's; blocks the thread of a .blocking route. */
 WEIR_API WEIR_CHECK int weir_request_read(weir_request *request, void *data, size_t bytes,
                                           weir_time deadline);
 /* Memory that lives as long as the request; NULL beyond 1 MiB a request. */
@@ -177,8 +177,8 @@ WEIR_API const char *weir_request_peer(weir_request *request);
 
 /* -- the reply --------------------------------------------------------------------------------
  *
- * Callers: the handler's task (and tasks it joins before it returns), one at a time; calls that
- * send park while the client reads slower, or block the thread of a .blocking route. */
+ * Callers: task (may park): the handler's, or one that it joins before it returns, one at a time;
+ * waits only while the client reads slower, and blocks the thread of a .blocking route. */
 
 /* Adds a header field before the reply begins.  0, WEIR_EINVAL (bad bytes, or a field that the
  * server writes itself: Content-Length, Transfer-Encoding, Connection, Date), WEIR_EOVERFLOW,

@@ -66,7 +66,7 @@ struct weir_task_opts {
  *                    asked for
  *   WEIR_ENOTOPEN, WEIR_EFORKED
  *
- * Callers: task, thread, loop; parks or blocks in a scope that is full, else never waits. */
+ * Callers: task (may park), thread (may block), callback; waits only in a scope that is full. */
 WEIR_API WEIR_CHECK int weir_go_with(weir_task_fn *fn, void *arg,
                                      const struct weir_task_opts *opts);
 
@@ -118,11 +118,11 @@ WEIR_API void weir_task_cancel(weir_task *task, int cause);
 /* Why the caller shall end what it does: 0, or the cause (a negative code).  Of several that which
  * lies farthest out: the task's own cancellation; that of a scope or timeout that it has open.  A
  * passed ambient deadline counts: then it is WEIR_ETIMEDOUT.
- * Callers: any; outside tasks only scopes and timeouts cancel.  Never waits. */
+ * Callers: any; never waits; outside tasks only scopes and timeouts cancel. */
 WEIR_API int weir_cancel_cause(void);
 
 /* Lets other ready tasks run first.  0 or WEIR_ECANCELED.
- * Callers: task (goes to the end of the line), thread (yields to the kernel). */
+ * Callers: task (parks), thread (blocks); goes to the end of the line, a thread to the kernel's. */
 WEIR_API int weir_yield(void);
 
 /* Sleeps until the instant.  0 at or after it, WEIR_ECANCELED before.
@@ -142,7 +142,7 @@ WEIR_API weir_time weir_deadline_cap(weir_time deadline);
  * for clean-up that has to wait.  Scopes and timeouts that fn itself opens cancel as ever.  What
  * was held back is there again when fn returns: fn is protected, its caller is not.  An outer
  * shield's bound holds if it comes earlier.
- * The result of fn.  Callers: task, thread. */
+ * The result of fn.  Callers: task (may park), thread (may block): as fn does. */
 WEIR_API int weir_shield(weir_task_fn *fn, void *arg, weir_time bound);
 
 /* The number of the calling task, from 1; 0 outside tasks.  Callers: any; never waits. */

@@ -39,7 +39,7 @@ WEIR_API void weir_timeout_begin(struct weir_timeout *timeout, weir_time deadlin
  *   0                moved
  *   WEIR_ETIMEDOUT   its time is up already; nothing is changed
  *
- * Callers: the task or thread that began it; never waits. */
+ * Callers: task, thread: who began it; never waits. */
 WEIR_API WEIR_CHECK int weir_timeout_move(struct weir_timeout *timeout, weir_time deadline);
 
 /* Ends it: the ambient deadline is what it was before, and so is the caller's cancellation.
@@ -52,7 +52,7 @@ WEIR_API WEIR_CHECK int weir_timeout_move(struct weir_timeout *timeout, weir_tim
  *   WEIR_ETIMEDOUT  result is WEIR_ECANCELED and the time is up; or result is WEIR_ETIMEDOUT
  *   result          otherwise; a result of 0 or more also when the time was up
  *
- * Callers: the task or thread that began it; never waits. */
+ * Callers: task, thread: who began it; never waits. */
 WEIR_API WEIR_CHECK int weir_timeout_end(struct weir_timeout *timeout, int result);
 
 #endif

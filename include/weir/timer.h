@@ -44,7 +44,8 @@ WEIR_API WEIR_CHECK int weir_timer_create(weir_timer **out, const struct weir_ti
 
 /* Stops and frees it.  If its function runs on another thread at the moment, it is waited for:
  * afterwards `arg` may be freed.  Aborts while somebody waits on the timer.
- * Callers: any thread, also the timer's own function; blocks no longer than that function runs. */
+ * Callers: task (may block), thread (may block), callback; no longer than that function runs, which
+ * may call it too. */
 WEIR_API void weir_timer_destroy(weir_timer *timer);
 
 /* Starts it, or starts it anew: it will tick at `at` (an instant that has passed: at once;
