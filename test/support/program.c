@@ -363,10 +363,10 @@ static int run_actor(void *arg);
 static void open_scope(struct actor *self)
 {
     struct program *program = self->program;
-    struct actor *child = &program->actors[ROOTS_MAX + self->number];
     if (!self->has_child)
         return;
     self->has_child = false;
+    struct actor *child = &program->actors[ROOTS_MAX + self->number];
     weir_scope *scope;
     const int ended = peek(&program->ended);
     CHECK_EQ(weir_scope_open(&scope, NULL), 0);
