@@ -9,6 +9,8 @@
 #include <stdint.h>
 
 #define wi_likely(condition) __builtin_expect(!!(condition), 1)
+/* Where a struct that is passed on shall stay in registers. */
+#define WI_INLINE static inline __attribute__((always_inline))
 #define wi_unlikely(condition) __builtin_expect(!!(condition), 0)
 
 _Noreturn void wi_bug(const char *file, int line, const char *condition);

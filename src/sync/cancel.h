@@ -86,6 +86,14 @@ static inline bool wi_parker_canceled(struct wi_parker *parker)
            wi_parker_cancel_cause(parker) != 0;
 }
 
+/* As wi_parker_cancel_cause(), without a call where nothing can be. */
+static inline int wi_parker_cause(struct wi_parker *parker)
+{
+    if (wi_likely(wi_load_relaxed(&parker->cancel) == 0 && parker->deadline == WEIR_NO_DEADLINE))
+        return 0;
+    return wi_parker_cancel_cause(parker);
+}
+
 /* When a wait that can be canceled has to look again though nobody wakes it.  Owner. */
 weir_time wi_parker_look_again(const struct wi_parker *parker);
 

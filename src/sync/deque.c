@@ -14,20 +14,7 @@ void wi_deque_init(struct wi_deque *deque, bool shared)
         wi_store_relaxed(&deque->slots[i], NULL);
 }
 
-bool wi_deque_push(struct wi_deque *deque, void *item)
-{
-    const uint32_t bottom = wi_load_relaxed(&deque->bottom);
-    if (bottom - wi_load_acquire(&deque->top) == WI_DEQUE_SLOTS) /* pairs with e */
-        return false;
-    wi_store_relaxed(&deque->slots[bottom % WI_DEQUE_SLOTS], item); /* a */
-    if (deque->shared)
-        wi_store_seq_cst(&deque->bottom, bottom + 1); /* b; who pushes then looks for sleepers */
-    else
-        wi_store_relaxed(&deque->bottom, bottom + 1);
-    return true;
-}
-
-void *wi_deque_pop(struct wi_deque *deque)
+void *wi_deque_pop_some(struct wi_deque *deque)
 {
     const uint32_t bottom = wi_load_relaxed(&deque->bottom);
     uint32_t top = wi_load_relaxed(&deque->top);

@@ -44,10 +44,28 @@ struct wi_deque {
 void wi_deque_init(struct wi_deque *deque, bool shared);
 
 /* Owner.  False if it is full. */
-bool wi_deque_push(struct wi_deque *deque, void *item);
+static inline bool wi_deque_push(struct wi_deque *deque, void *item)
+{
+    const uint32_t bottom = wi_load_relaxed(&deque->bottom);
+    if (bottom - wi_load_acquire(&deque->top) == WI_DEQUE_SLOTS) /* pairs with e */
+        return false;
+    wi_store_relaxed(&deque->slots[bottom % WI_DEQUE_SLOTS], item); /* a */
+    if (deque->shared)
+        wi_store_seq_cst(&deque->bottom, bottom + 1); /* b; who pushes then looks for sleepers */
+    else
+        wi_store_relaxed(&deque->bottom, bottom + 1);
+    return true;
+}
 
 /* Owner: the newest; NULL if it is empty. */
-void *wi_deque_pop(struct wi_deque *deque);
+void *wi_deque_pop_some(struct wi_deque *deque);
+static inline void *wi_deque_pop(struct wi_deque *deque)
+{
+    /* Equal: empty, since top grows only up to bottom. */
+    if (wi_load_relaxed(&deque->bottom) == wi_load_relaxed(&deque->top))
+        return NULL;
+    return wi_deque_pop_some(deque);
+}
 
 /* Owner: the oldest; NULL if it is empty. */
 void *wi_deque_pop_oldest(struct wi_deque *deque);

@@ -37,10 +37,36 @@ struct wi_runq {
 void wi_runq_init(struct wi_runq *queue, bool shared);
 
 /* Owner.  False if it is full. */
-bool wi_runq_push(struct wi_runq *queue, void *item);
+static inline bool wi_runq_push(struct wi_runq *queue, void *item)
+{
+    uint32_t tail = wi_load_relaxed(&queue->tail);
+    if (tail - wi_load_acquire(&queue->head) == WI_RUNQ_SLOTS) /* pairs with e */
+        return false;
+    wi_store_relaxed(&queue->slots[tail % WI_RUNQ_SLOTS], item); /* a */
+    if (queue->shared)
+        wi_store_seq_cst(&queue->tail, tail + 1); /* b */
+    else
+        wi_store_release(&queue->tail, tail + 1);
+    return true;
+}
 
 /* Owner.  NULL if it is empty. */
-void *wi_runq_pop(struct wi_runq *queue);
+static inline void *wi_runq_pop(struct wi_runq *queue)
+{
+    uint32_t tail = wi_load_relaxed(&queue->tail);
+    uint32_t head = wi_load_acquire(&queue->head); /* c */
+    for (;;) {
+        if (head == tail)
+            return NULL;
+        void *item = wi_load_relaxed(&queue->slots[head % WI_RUNQ_SLOTS]); /* d */
+        if (!queue->shared) {
+            wi_store_release(&queue->head, head + 1);
+            return item;
+        }
+        if (wi_cas_acq_rel(&queue->head, &head, head + 1)) /* e */
+            return item;
+    }
+}
 
 /* Owner, when full: takes the older half out into `items` (WI_RUNQ_SLOTS / 2 places).  How many: 0
  * if a thief made room meanwhile. */

@@ -61,7 +61,7 @@ void wi_waiter_done(struct wi_waiter *waiter, int result)
 /* Why the owner shall stop waiting now: 0 if it shall not. */
 static int reason_to_give_up(struct wi_parker *parker, weir_time deadline, enum wi_wait_kind kind)
 {
-    if (kind == WI_WAIT_CANCELABLE && wi_parker_cancel_cause(parker) != 0)
+    if (kind == WI_WAIT_CANCELABLE && wi_parker_cause(parker) != 0)
         return WEIR_ECANCELED;
     if (deadline == WEIR_NO_DEADLINE)
         return 0;

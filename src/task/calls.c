@@ -11,15 +11,16 @@
 
 int weir_yield(void)
 {
-    struct weir_task *task = wi_task_current();
+    struct wi_thread *thread = wi_thread_self();
+    struct weir_task *task = thread != NULL ? wi_load_relaxed(&thread->task) : NULL;
     if (task == NULL) {
         wi_os_thread_yield();
         return wi_parker_canceled(wi_current_parker()) ? WEIR_ECANCELED : 0;
     }
-    if ((wi_load_relaxed(&task->flags) & WI_TASK_VEHICLE) != 0)
+    if (wi_unlikely(wi_task_is(task, WI_TASK_VEHICLE)))
         wi_os_thread_yield();
     else
-        wi_task_leave(WI_ACTION_YIELD);
+        wi_task_leave(thread, WI_ACTION_YIELD);
     task->parker.budget = WI_PARKER_BUDGET;
     return wi_parker_canceled(&task->parker) ? WEIR_ECANCELED : 0;
 }

@@ -58,10 +58,9 @@ static struct {
     wi_atomic_u32 stopping;
 } monitor;
 
-static const char *text_of(wi_atomic_ptr *place, const char *otherwise)
+static const char *or_unknown(const char *text)
 {
-    const char *text = wi_load_relaxed(place);
-    return text != NULL && text[0] != '\0' ? text : otherwise;
+    return text != NULL && text[0] != '\0' ? text : "?";
 }
 
 /* Adds what has passed since the last look to the time for which the loop did not turn. */
@@ -81,9 +80,12 @@ static void report_blocked_loop(struct wi_worker *worker, struct sighting *seen,
     if (seen->reported || now - seen->since < BLOCKED_LOOP_NS)
         return;
     seen->reported = true;
+    /* It may have ended this moment; the record stays one. */
+    const struct weir_task *task = wi_load_relaxed(&worker->running);
     wi_log(WI_LOG_WARN,
            "the loop is blocked: task \"%s\" spawned at %s has run for %lld ms without waiting",
-           text_of(&worker->run_name, "?"), text_of(&worker->run_site, "?"),
+           or_unknown(task != NULL ? wi_task_name(task) : NULL),
+           or_unknown(task != NULL ? wi_task_site(task) : NULL),
            (long long)((now - seen->since) / WEIR_NS_PER_MS));
 }
 
@@ -109,7 +111,7 @@ static void relieve(struct wi_worker *worker)
 static void look_at(struct wi_worker *worker, struct sighting *seen, weir_time now)
 {
     const uint64_t runs = wi_load_relaxed(&worker->runs);
-    const bool in_task = wi_load_relaxed(&worker->run_site) != NULL;
+    const bool in_task = wi_load_relaxed(&worker->running) != NULL;
     /* What a slice made ready was not announced, since the slice might have ended at once.  It did,
      * if others have run meanwhile: then the worker itself knows what waits for how long. */
     if (runs == seen->runs && wi_worker_has_work(worker))

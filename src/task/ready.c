@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Where ready tasks lie, and which is next.
  *
- * Order of the search: every 61st time the global queue first; the slot of the task woken last, or
+ * Order of the search: the global queue first where the poller was just looked at, which is after
+ * 64 runs at the latest; the slot of the task woken last, or
  * else the task spawned last (at most LIFO_MAX times in a row); the own queue; the global queue;
  * the backlog; then, as a searcher, what lies on others.
  *
@@ -187,7 +188,8 @@ void wi_ready_one_hog_less(void)
 
 /* -- the worker's own queue -------------------------------------------------------------------- */
 
-void wi_ready_push(struct wi_worker *worker, struct weir_task *task)
+/* Full: the older half goes to the global queue. */
+void wi_ready_push_full(struct wi_worker *worker, struct weir_task *task)
 {
     while (!wi_runq_push(&worker->queue, task)) {
         void *items[WI_RUNQ_SLOTS / 2];
@@ -202,9 +204,10 @@ void wi_ready_push(struct wi_worker *worker, struct weir_task *task)
 }
 
 /* What does not fit any more has lain there longest. */
-static void fresh_push(struct wi_worker *worker, struct weir_task *task)
+__attribute__((noinline)) static void fresh_push_full(struct wi_worker *worker,
+                                                      struct weir_task *task)
 {
-    while (wi_unlikely(!wi_deque_push(&worker->fresh, task))) {
+    while (!wi_deque_push(&worker->fresh, task)) {
         struct weir_task *first = wi_deque_pop_oldest(&worker->fresh);
         struct weir_task *last = first;
         int count = first != NULL;
@@ -219,6 +222,12 @@ static void fresh_push(struct wi_worker *worker, struct weir_task *task)
         backlog_push_list(first, last, count, worker->polled);
         wi_worker_wake_one(); /* d */
     }
+}
+
+static void fresh_push(struct wi_worker *worker, struct weir_task *task)
+{
+    if (wi_unlikely(!wi_deque_push(&worker->fresh, task)))
+        fresh_push_full(worker, task);
 }
 
 bool wi_ready_runs_here_soon(struct wi_worker *worker)
@@ -270,7 +279,8 @@ void wi_task_make_ready(struct weir_task *task, bool woken)
     const bool turned_from_outside =
         thread->depth == 1 && wi_load_relaxed(&thread->task) == NULL && !thread->dispatching;
     const bool quiet =
-        thread->dispatching || (!turned_from_outside && wi_ready_runs_here_soon(worker));
+        thread->dispatching ||
+        (!turned_from_outside && (!worker->queue.shared || wi_ready_runs_here_soon(worker)));
     if (woken && !thread->dispatching && worker->lifo_left > 0)
         task = next_swap(worker, task); /* c */
     if (task != NULL)

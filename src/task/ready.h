@@ -14,15 +14,19 @@
 #include "task/worker.h"
 
 enum {
-    WI_READY_GLOBAL_FIRST_EVERY = 61, /* how often the global queue is looked at before the own */
-    WI_READY_LIFO_MAX = 8             /* newest tasks in a row before the queue has a turn */
+    WI_READY_LIFO_MAX = 8 /* newest tasks in a row before the queue has a turn */
 };
 
 /* A slice that takes longer is long: others shall not wait behind it. */
 #define WI_LONG_SLICE_NS (50 * WEIR_NS_PER_US)
 
 /* To the end of the worker's own queue. */
-void wi_ready_push(struct wi_worker *worker, struct weir_task *task);
+void wi_ready_push_full(struct wi_worker *worker, struct weir_task *task);
+static inline void wi_ready_push(struct wi_worker *worker, struct weir_task *task)
+{
+    if (wi_unlikely(!wi_runq_push(&worker->queue, task)))
+        wi_ready_push_full(worker, task);
+}
 
 /* What lies on the worker itself; NULL: nothing. */
 struct weir_task *wi_ready_pop(struct wi_worker *worker);

@@ -29,17 +29,19 @@ static void task_entry(void *arg)
     wi_task_run(task);
     /* Who waits for the end is told from here, so that the switch can go straight to him: nothing
      * of the task but its record, which the run still holds, and its stack are touched after. */
-    (void)wi_worker_enter_on(wi_thread_self()); /* once for all that follows */
+    struct wi_thread *thread = wi_thread_self();
+    (void)wi_worker_enter_on(thread); /* once for all that follows */
     wi_task_finish(task);
-    wi_task_leave(WI_ACTION_EXIT);
+    wi_task_leave(thread, WI_ACTION_EXIT);
     wi_bug(__FILE__, __LINE__, "a task that ended does not run again");
 }
 
 /* False: no memory for its stack now. */
 static bool attach_stack(struct wi_worker *worker, struct weir_task *task)
 {
-    struct wi_stack *stack;
-    if (wi_stack_take(&worker->stacks, wi_task_stack_bytes(task), &stack) != 0)
+    const size_t wanted = wi_task_stack_bytes(task);
+    struct wi_stack *stack = wanted == 0 ? wi_stack_take_cached(&worker->stacks) : NULL;
+    if (stack == NULL && wi_stack_take(&worker->stacks, wanted, &stack) != 0)
         return false;
     task->stack = stack;
     void *start = wi_stack_start(stack, wi_task_id(task));
@@ -76,39 +78,36 @@ static void requeue(struct wi_thread *thread, struct weir_task *task)
         wi_worker_wake_one(); /* d */
 }
 
+static void finish_park(struct wi_thread *thread, struct weir_task *task)
+{
+    /* For dumps, which need no more than about when: the clock is not read here. */
+    task->stack->parked_at = thread->worker != NULL ? thread->worker->polled : wi_clock_coarse();
+    uint32_t word = WI_PARKER_EMPTY;
+    if (!wi_cas_acq_rel(&task->parker.word, &word, WI_PARKER_PARKED)) { /* parker.h: d */
+        (void)wi_swap_acq_rel(&task->parker.word, WI_PARKER_EMPTY);
+        wi_task_make_ready(task, true);
+    }
+}
+
 /* What a task that left its stack asked for.  From the PARKED on it may run elsewhere. */
-static void finish_switch(struct wi_thread *thread, struct weir_task *task)
+static inline void finish_switch(struct wi_thread *thread, struct weir_task *task)
 {
     check_canary(task);
-    switch (thread->action) {
-    case WI_ACTION_PARK: {
-        /* For dumps, which need no more than about when: the clock is not read here. */
-        task->stack->parked_at =
-            thread->worker != NULL ? thread->worker->polled : wi_clock_coarse();
-        uint32_t word = WI_PARKER_EMPTY;
-        if (!wi_cas_acq_rel(&task->parker.word, &word, WI_PARKER_PARKED)) { /* parker.h: d */
-            (void)wi_swap_acq_rel(&task->parker.word, WI_PARKER_EMPTY);
-            wi_task_make_ready(task, true);
-        }
-        return;
-    }
-    case WI_ACTION_YIELD:
+    if (thread->action == WI_ACTION_PARK) {
+        finish_park(thread, task);
+    } else if (thread->action == WI_ACTION_YIELD) {
         requeue(thread, task);
-        return;
-    case WI_ACTION_EXIT:
+    } else {
+        wi_bug_unless_cmp(thread->action, ==, WI_ACTION_EXIT);
         detach_stack(thread, task);
-        wi_task_drop_run(task);
-        return;
-    case WI_ACTION_NONE:
-        break;
+        wi_task_drop_run(thread->worker, task);
     }
-    wi_bug_unless_cmp(thread->action, !=, WI_ACTION_NONE);
 }
 
 /* Whether a task that has not run yet may do so now; then it has a stack.  Else it is held. */
 static bool may_start(struct wi_worker *worker, struct weir_task *task)
 {
-    if (wi_ready_too_many_hogs()) {
+    if (wi_unlikely(wi_ready_too_many_hogs())) {
         wi_ready_hold_back(task);
         return false;
     }
@@ -131,8 +130,7 @@ static void begin_run(struct wi_thread *thread, struct wi_worker *worker, struct
 {
     wi_store_relaxed(&thread->task, task);
     *thread->current = &task->parker;
-    wi_store_relaxed(&worker->run_name, wi_load_relaxed(&task->name));
-    wi_store_relaxed(&worker->run_site, wi_load_relaxed(&task->site));
+    wi_store_relaxed(&worker->running, task);
     wi_store_relaxed(&worker->runs, wi_load_relaxed(&worker->runs) + 1);
 }
 
@@ -170,7 +168,7 @@ void wi_run(struct wi_thread *thread, struct wi_worker *worker, struct weir_task
     wi_store_relaxed(&thread->task, NULL);
     *thread->current = thread == wi_rt.opener ? &thread->parker : NULL;
     if (thread->worker != NULL)
-        wi_store_relaxed(&thread->worker->run_site, NULL);
+        wi_store_relaxed(&thread->worker->running, NULL);
     finish_left(thread);
 }
 
@@ -188,20 +186,16 @@ __attribute__((noinline)) static void switch_with_exceptions(void **save, void *
 static struct weir_task *find_at_once(struct wi_worker *worker)
 {
     const int countdown = wi_load_relaxed(&worker->poll_countdown);
-    if (countdown <= 1 || (worker->tick + 1) % WI_READY_GLOBAL_FIRST_EVERY == 0 ||
-        worker->searching)
+    if (countdown <= 1)
         return NULL;
     struct weir_task *task = wi_ready_pop(worker);
-    if (task != NULL) {
-        worker->tick++;
+    if (task != NULL)
         wi_store_relaxed(&worker->poll_countdown, countdown - 1);
-    }
     return task;
 }
 
-void wi_task_leave(enum wi_action action)
+void wi_task_leave(struct wi_thread *thread, enum wi_action action)
 {
-    struct wi_thread *thread = wi_thread_self();
     /* None: the process was forked inside a task, and the child came back from its function. */
     wi_bug_unless(thread != NULL);
     struct wi_worker *worker = wi_worker_enter_on(thread);
@@ -215,6 +209,12 @@ void wi_task_leave(enum wi_action action)
     struct wi_fiber *from = action == WI_ACTION_EXIT ? NULL : wi_fiber_of(task);
     void *target = thread->context;
     if (next != NULL && prepare_run(worker, next)) {
+        if (action == WI_ACTION_YIELD && !worker->queue.shared) {
+            /* Nobody else takes from this queue, so the task may lie there before it has left. */
+            check_canary(task);
+            wi_ready_push(worker, task);
+            thread->left = NULL;
+        }
         begin_run(thread, worker, next);
         wi_fiber_leave(from, wi_fiber_of(next));
         target = next->context;

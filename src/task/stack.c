@@ -22,8 +22,6 @@ enum {
     CLASSES = WI_STACK_CLASS_MAX + 1,
     GROUP_BYTES = 4 << 20, /* what one mapping aims at */
     WARM_STACKS_MAX = 256, /* free stacks in the pool that keep their pages */
-    COLOURS = 32,
-    COLOUR_BYTES = 64,
 };
 
 static const uint64_t CANARY = 0x7765697263616e61u;
@@ -210,12 +208,9 @@ void wi_stack_give(struct wi_stack_cache *cache, struct wi_stack *stack)
     wi_unlock(&pool.lock);
 }
 
-void *wi_stack_start(const struct wi_stack *stack, uint64_t task_number)
+void wi_stack_watch_fresh(const struct wi_stack *stack)
 {
-    size_t colour = (size_t)(task_number % COLOURS) * COLOUR_BYTES;
-    if (stack->watch != 0)
-        wi_watch_stack_fresh(stack->low + sizeof(CANARY), wi_stack_bytes(stack) - sizeof(CANARY));
-    return stack->low + wi_stack_bytes(stack) - colour;
+    wi_watch_stack_fresh(stack->low + sizeof(CANARY), wi_stack_bytes(stack) - sizeof(CANARY));
 }
 
 bool wi_stack_guards(const struct wi_stack *stack, const void *address)

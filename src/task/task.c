@@ -196,9 +196,9 @@ static int record_take(struct wi_worker *worker, struct weir_task **out)
     return 0;
 }
 
-static void record_give(struct weir_task *task)
+/* `worker`: as record_take(). */
+static void record_give(struct wi_worker *worker, struct weir_task *task)
 {
-    struct wi_worker *worker = wi_worker_enter();
     if (worker == NULL) {
         give_records(task, task);
         return;
@@ -214,7 +214,6 @@ static void record_give(struct weir_task *task)
         worker->free_task_count -= WORKER_FREE_BATCH;
         give_records(first, last);
     }
-    wi_worker_leave(worker);
 }
 
 /* Numbers go to workers by the block, so that spawning touches no line that all of them write. */
@@ -278,7 +277,7 @@ static void task_park(struct wi_parker *parker, weir_time deadline)
     if (timed)
         wi_runtime_timer_start(&task->timer, deadline);
     parker->budget = WI_PARKER_BUDGET;
-    wi_task_leave(WI_ACTION_PARK); /* d: done by whoever runs next */
+    wi_task_leave(wi_thread_self(), WI_ACTION_PARK); /* d: done by whoever runs next */
     if (timed)
         (void)wi_timer_stop(&task->timer);
 }
@@ -291,7 +290,7 @@ static void task_resume(struct wi_parker *parker)
 static void task_yield(struct wi_parker *parker)
 {
     (void)parker;
-    wi_task_leave(WI_ACTION_YIELD);
+    wi_task_leave(wi_thread_self(), WI_ACTION_YIELD);
 }
 
 static const struct wi_parker_ops task_parker_ops = {
@@ -351,7 +350,7 @@ struct spawn {
     bool dont_wait; /* for a slot of a limited scope */
 };
 
-static void prepare(struct weir_task *task, const struct spawn *spawn, uint64_t id)
+WI_INLINE void prepare(struct weir_task *task, const struct spawn *spawn, uint64_t id)
 {
     const bool vehicle = (spawn->flags & WI_TASK_VEHICLE) != 0;
     wi_parker_init(&task->parker, vehicle ? &vehicle_parker_ops : &task_parker_ops);
@@ -378,26 +377,27 @@ static void prepare(struct weir_task *task, const struct spawn *spawn, uint64_t 
 }
 
 /* Of a task that will not run. */
-static void unprepare(struct weir_task *task)
+static void unprepare(struct wi_worker *worker, struct weir_task *task)
 {
     wi_store_relaxed(&task->references, 0);
-    record_give(task);
+    record_give(worker, task);
 }
 
-static int submit_vehicle(const struct spawn *spawn, struct weir_task *task)
+static int submit_vehicle(struct wi_worker *worker, const struct spawn *spawn,
+                          struct weir_task *task)
 {
     const int rc = wi_vehicle_submit(task);
     if (rc == 0)
         return 0;
     wi_scope_child_ended(spawn->scope, task, 0);
-    unprepare(task);
-    count_ended(NULL);
+    unprepare(worker, task);
+    count_ended(worker);
     return rc;
 }
 
 /* `worker`: the calling thread's, which has entered it, or NULL. */
-static int spawn_on(struct wi_thread *thread, struct wi_worker *worker, const struct spawn *spawn,
-                    struct weir_task **out)
+WI_INLINE int spawn_on(struct wi_thread *thread, struct wi_worker *worker,
+                       const struct spawn *spawn, struct weir_task **out)
 {
     struct weir_task *task;
     int rc = record_take(worker, &task);
@@ -408,14 +408,14 @@ static int spawn_on(struct wi_thread *thread, struct wi_worker *worker, const st
     prepare(task, spawn, next_id(worker));
     rc = wi_scope_child_begin(spawn->scope, task);
     if (rc != 0) {
-        unprepare(task);
+        unprepare(worker, task);
         return rc;
     }
     count_spawned(worker);
     if (out != NULL)
         *out = task;
     if ((spawn->flags & WI_TASK_VEHICLE) != 0)
-        return submit_vehicle(spawn, task);
+        return submit_vehicle(worker, spawn, task);
     if (worker != NULL)
         wi_task_start_ready(thread, task);
     else
@@ -423,7 +423,7 @@ static int spawn_on(struct wi_thread *thread, struct wi_worker *worker, const st
     return 0;
 }
 
-static int spawn_task(const struct spawn *spawn, struct weir_task **out)
+WI_INLINE int spawn_task(const struct spawn *spawn, struct weir_task **out)
 {
     const int rc = wi_scope_slot_take(spawn->scope, !spawn->dont_wait);
     if (rc != 0)
@@ -479,8 +479,8 @@ static void inherit(struct spawn *spawn, struct wi_parker *parent, weir_time wan
         spawn->canceled = wi_parker_cancel_cause(parent);
 }
 
-static int spawn_with(weir_task_fn *fn, void *arg, const struct weir_task_opts *opts, bool handle,
-                      struct weir_task **out)
+WI_INLINE int spawn_with(weir_task_fn *fn, void *arg, const struct weir_task_opts *opts,
+                         bool handle, struct weir_task **out)
 {
     wi_bug_unless(fn != NULL);
     int rc = wi_runtime_check();
@@ -546,13 +546,12 @@ void wi_task_run(struct weir_task *task)
 
 /* Pairs with itself: what the one who lets go first did to the task comes before the record is
  * given back. */
-static void drop(struct weir_task *task, uint32_t reference)
+static bool drop(struct weir_task *task, uint32_t reference)
 {
-    if (wi_load_acquire(&task->references) == reference)
-        wi_store_relaxed(&task->references, 0); /* nobody else is left to race with */
-    else if (wi_sub_acq_rel(&task->references, reference) != reference)
-        return;
-    record_give(task);
+    if (wi_load_acquire(&task->references) != reference)
+        return wi_sub_acq_rel(&task->references, reference) == reference;
+    wi_store_relaxed(&task->references, 0); /* nobody else is left to race with */
+    return true;
 }
 
 static bool has_handle(const struct weir_task *task)
@@ -594,11 +593,19 @@ void wi_task_finish(struct weir_task *task)
     wi_scope_child_ended(scope, task, result);
 }
 
-void wi_task_drop_run(struct weir_task *task)
+void wi_task_drop_run(struct wi_worker *worker, struct weir_task *task)
 {
-    struct wi_worker *worker = wi_worker_enter();
     count_ended(worker);
-    drop(task, WI_TASK_RUN);
+    if (drop(task, WI_TASK_RUN))
+        record_give(worker, task);
+}
+
+static void drop_handle(struct weir_task *task)
+{
+    if (!drop(task, WI_TASK_HANDLE))
+        return;
+    struct wi_worker *worker = wi_worker_enter();
+    record_give(worker, task);
     wi_worker_leave(worker);
 }
 
@@ -650,19 +657,19 @@ int weir_task_join(weir_task *task, int *result, weir_time deadline)
     }
     if (result != NULL)
         *result = task->result;
-    drop(task, WI_TASK_HANDLE);
+    drop_handle(task);
     return 0;
 }
 
 void wi_task_drop_handle(struct weir_task *task)
 {
-    drop(task, WI_TASK_HANDLE);
+    drop_handle(task);
 }
 
 void weir_task_release(weir_task *task)
 {
     wi_task_check_handle(task, "weir_task_release");
-    drop(task, WI_TASK_HANDLE);
+    drop_handle(task);
 }
 
 void weir_task_cancel(weir_task *task, int cause)

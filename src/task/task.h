@@ -38,6 +38,8 @@ enum {
     WI_TASK_HANDLE = 2u
 };
 
+struct wi_worker;
+
 /* What a vehicle says while it sleeps; in its frame, and guarded by its task's lock. */
 struct wi_nap {
     void *context;
@@ -123,7 +125,8 @@ void wi_task_run(struct weir_task *task);
 /* After fn has returned: tells joiner and scope, which may free what they own at once.  The record
  * stays the task's until the run lets go of it, when it has left its stack or thread. */
 void wi_task_finish(struct weir_task *task);
-void wi_task_drop_run(struct weir_task *task);
+/* `worker`: the calling thread's, which has entered it, or NULL. */
+void wi_task_drop_run(struct wi_worker *worker, struct weir_task *task);
 
 /* For what takes a handle: aborts, naming the call, if it was given back; gives it back. */
 void wi_task_check_handle(const struct weir_task *task, const char *call);

@@ -160,7 +160,7 @@ static void vehicle_main(void *arg)
         wi_store_relaxed(&vehicle->thread.task, NULL);
         announce_freeing();
         wi_task_finish(task);
-        wi_task_drop_run(task);
+        wi_task_drop_run(NULL, task);
         task = next_task(vehicle);
         if (task == NULL)
             task = take_or_end(vehicle);

@@ -326,17 +326,15 @@ static void release_held(struct wi_worker *worker)
 
 static struct weir_task *find_own(struct wi_thread *thread, struct wi_worker *worker)
 {
-    worker->tick++;
+    struct weir_task *task;
     const int countdown = wi_load_relaxed(&worker->poll_countdown) - 1;
     wi_store_relaxed(&worker->poll_countdown, countdown);
     if (countdown <= 0) {
         release_held(worker);
         (void)poll_now(thread, worker);
+        if ((task = wi_ready_pop_global(worker)) != NULL)
+            return task;
     }
-    struct weir_task *task;
-    if (worker->tick % WI_READY_GLOBAL_FIRST_EVERY == 0 &&
-        (task = wi_ready_pop_global(worker)) != NULL)
-        return task;
     if ((task = wi_ready_pop(worker)) != NULL || (task = wi_ready_pop_global(worker)) != NULL)
         return task;
     return wi_ready_pop_backlog(worker);

@@ -91,7 +91,6 @@ struct wi_worker {
     wi_atomic_ptr holder; /* the thread; NULL: the monitor */
     /* owner: the holder in state RUNTIME, see above */
     int index;
-    uint32_t tick;
     int lifo_left; /* how often the slot `next` may still be taken in a row */
     int poll_interval;
     weir_time polled;       /* when the poller was looked at last */
@@ -119,9 +118,8 @@ struct wi_worker {
     wi_atomic_int poll_countdown;
     wi_atomic_i64 spawned; /* the holder writes, for statistics */
     wi_atomic_i64 ended;
-    wi_atomic_u64 runs;     /* task runs begun: an unchanged one is a hog's */
-    wi_atomic_ptr run_name; /* of the task that runs, NULL between tasks */
-    wi_atomic_ptr run_site;
+    wi_atomic_u64 runs;    /* task runs begun: an unchanged one is a hog's */
+    wi_atomic_ptr running; /* the task that runs, NULL between tasks; its record is type-stable */
     wi_atomic_ptr next;    /* slot for a task that was just woken; thieves may take it */
     struct wi_runq queue;  /* own protocol */
     struct wi_deque fresh; /* own protocol: spawned by tasks of this worker and not begun */
@@ -175,8 +173,9 @@ void wi_task_start_ready(struct wi_thread *thread, struct weir_task *task);
 /* Makes a task ready: a `woken` one may go first (its data is hot), others go last. */
 void wi_task_make_ready(struct weir_task *task, bool woken);
 
-/* Stops the running task with the given action; returns when it runs again (never, for EXIT). */
-void wi_task_leave(enum wi_action action);
+/* Stops the task that runs on the calling thread with the given action; returns when it runs again,
+ * maybe on another thread (never, for EXIT). */
+void wi_task_leave(struct wi_thread *thread, enum wi_action action);
 
 /* A thread's life: holds workers and runs tasks until the runtime stops. */
 void wi_thread_main(void *thread);

@@ -31,7 +31,9 @@ struct wi_runtime wi_rt;
 static struct wi_worker workers[WORKERS];
 static struct wi_thread threads[THREADS];
 static struct weir_task tasks[TASKS];
-static wi_atomic_u32 left; /* tasks that have not ended */
+static wi_atomic_u32 left;          /* tasks that have not ended */
+static wi_atomic_u32 monitor_works; /* it ends before the runtime stops, see weir_close() */
+static volatile bool monitor_through = true; /* the same for who waits */
 static wi_atomic_u32 kicked;
 static bool finished[TASKS];
 static int runs[TASKS]; /* plain: of a task's function, whoever runs it */
@@ -96,10 +98,9 @@ void wi_stack_give(struct wi_stack_cache *cache, struct wi_stack *stack)
         words[-i] = words[-i];
 }
 
-void *wi_stack_start(const struct wi_stack *stack, uint64_t task_number)
+void wi_stack_watch_fresh(const struct wi_stack *stack)
 {
-    (void)task_number;
-    return stack->low + TASK_STACK_BYTES;
+    (void)stack;
 }
 
 bool wi_stack_intact(const struct wi_stack *stack)
@@ -145,12 +146,21 @@ void wi_task_finish(struct weir_task *task)
     finished[task - tasks] = true;
 }
 
-/* After the last one the runtime stops. */
-void wi_task_drop_run(struct weir_task *task)
+__attribute__((no_sanitize_thread)) static bool monitor_is_through(void *unused)
 {
+    (void)unused;
+    return monitor_through;
+}
+
+/* After the last one the runtime stops. */
+void wi_task_drop_run(struct wi_worker *worker, struct weir_task *task)
+{
+    (void)worker;
     explore_check(finished[task - tasks]);
     if (wi_sub_seq_cst(&left, 1) > 1)
         return;
+    explore_block("the monitor works", monitor_is_through, NULL, WEIR_NO_DEADLINE);
+    explore_check_eq(wi_swap_acq_rel(&monitor_works, 0), 0); /* as a join: sees the last write */
     wi_store_seq_cst(&wi_rt.stopping, 1);
     wi_worker_wake_all();
 }
@@ -159,7 +169,7 @@ static void task_park(struct wi_parker *parker, weir_time deadline)
 {
     (void)deadline;
     if (!wi_parker_take_notice(parker))
-        wi_task_leave(WI_ACTION_PARK);
+        wi_task_leave(wi_thread_self(), WI_ACTION_PARK);
 }
 
 static void task_resume(struct wi_parker *parker)
@@ -302,7 +312,7 @@ static void a_parked_task_is_woken_by_another(void)
 
 static int yield_and_end(void *arg)
 {
-    wi_task_leave(WI_ACTION_YIELD);
+    wi_task_leave(wi_thread_self(), WI_ACTION_YIELD);
     return count_run(arg);
 }
 
@@ -326,7 +336,7 @@ static int enter_and_leave(void *arg)
     for (int i = 0; i < 2; i++) {
         struct wi_worker *worker = wi_worker_enter();
         if (worker != NULL)
-            worker->tick++;
+            worker->random++;
         wi_worker_leave(worker);
     }
     return count_run(arg);
@@ -337,11 +347,13 @@ static void take_and_give(void *arg)
     struct wi_worker *worker = arg;
     const bool taken = wi_worker_take(worker);
     explore_saw(taken);
-    if (!taken)
-        return;
-    worker->tick++;
-    while (!wi_worker_give(worker))
-        explore_pause();
+    if (taken) {
+        worker->random++;
+        while (!wi_worker_give(worker))
+            explore_pause();
+    }
+    wi_store_release(&monitor_works, 0);
+    monitor_through = true;
 }
 
 /* Entry and claim alone, without the scheduler around them. */
@@ -356,7 +368,7 @@ static void enter_as_holder(void *arg)
             explore_check(thread->worker == NULL);
             return;
         }
-        worker->tick++;
+        worker->random++;
         wi_worker_leave(worker);
     }
 }
@@ -367,7 +379,7 @@ static void take(void *arg)
     const bool taken = wi_worker_take(worker);
     explore_saw(taken);
     if (taken)
-        worker->tick++;
+        worker->random++;
     else
         explore_check_eq(wi_load_relaxed(&wi_rt.hogs), 0);
 }
@@ -399,6 +411,8 @@ static void begin_hog(int task_count, weir_task_fn *const *functions)
         wi_task_make_ready(&tasks[i], false);
     explore_start(wi_thread_main, &threads[0]);
     explore_start(wi_thread_main, &threads[1]); /* a spare */
+    wi_store_relaxed(&monitor_works, 1);
+    monitor_through = false;
     explore_start(take_and_give, &workers[0]);
 }
 
