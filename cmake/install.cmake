@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# What `make install` brings: headers, both libraries, the tool, manual pages, the reference servers
-# that `weir compare` starts, and the files by which pkg-config and CMake find it all.  Nothing in
-# there names the prefix, so an installation may be moved or staged (DESTDIR).
+# What `make install` brings: headers, both libraries, the tool, manual pages, commands for gdb, the
+# reference servers that `weir compare` starts, and the files by which pkg-config and CMake find it
+# all.  Nothing in there names the prefix, so an installation may be moved or staged (DESTDIR).
 #
 # libweir_sim stays here: the calls that drive the simulated world are not part of the API.
 
@@ -50,6 +50,10 @@ if(TARGET weir_tool)
     USE_SOURCE_PERMISSIONS OPTIONAL
     PATTERN __pycache__ EXCLUDE PATTERN node_modules EXCLUDE)
 endif()
+
+# `source PREFIX/share/weir/gdb/weir.py` in gdb, for `weir tasks` and `weir task N`.
+install(FILES ${PROJECT_SOURCE_DIR}/tool/gdb.py
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/weir/gdb RENAME weir.py)
 
 # Manual pages come from the headers and from the tool's --help.  They are a target of their own, so
 # that a plain build does not wait for them; installing takes them if they were made.
