@@ -22,37 +22,27 @@ static int hang(void *arg)
     return weir_sleep(WEIR_NO_DEADLINE);
 }
 
-struct step {
-    weir_event *before, *then;
-    int n;
-};
-
-static int after(void *arg)
+static int answer_after(void *arg)
 {
-    const struct step *step = arg;
-    const int rc = weir_event_wait(step->before, WEIR_NO_DEADLINE);
-    weir_event_set(step->then);
-    return rc < 0 ? rc : step->n;
+    const int rc = weir_event_wait((weir_event *)arg, WEIR_NO_DEADLINE);
+    return rc < 0 ? rc : 1;
 }
 
 static void one_by_one(void)
 {
-    weir_event *one, *two, *end;
-    must(weir_event_create(&one));
-    must(weir_event_create(&two));
-    must(weir_event_create(&end));
-    weir_event_set(two);
-    struct step first = { one, end, 1 }, second = { two, one, 2 };
-    struct weir_call calls[] = { { .fn = after, .arg = &first }, { .fn = after, .arg = &second } };
+    weir_event *told;
+    must(weir_event_create(&told));
+    int n = 2;
+    struct weir_call calls[] = { { answer_after, told, 0 }, { answer, &n, 0 } };
     weir_gathering *gathering;
     must(weir_gather_start(&gathering, calls, 2, NULL));
     int which;
-    while ((which = weir_gather_next(gathering, WEIR_NO_DEADLINE)) >= 0)
+    while ((which = weir_gather_next(gathering, WEIR_NO_DEADLINE)) >= 0) {
         printf("ended: %d\n", calls[which].result);
+        weir_event_set(told);
+    }
     weir_gather_end(gathering);
-    weir_event_destroy(end);
-    weir_event_destroy(two);
-    weir_event_destroy(one);
+    weir_event_destroy(told);
 }
 
 static int program(void *arg)

@@ -16,9 +16,8 @@ async def hang():
     await asyncio.Event().wait()
 
 
-async def after(event, then, n):
+async def answer_after(event, n):
     await event.wait()
-    then.set()
     return n
 
 
@@ -39,10 +38,10 @@ async def main():
 
     print("first:", await first(asyncio.create_task(hang()), asyncio.create_task(answer(2))))
 
-    two, one, end = asyncio.Event(), asyncio.Event(), asyncio.Event()
-    two.set()
-    for next_one in asyncio.as_completed([after(one, end, 1), after(two, one, 2)]):
+    told = asyncio.Event()
+    for next_one in asyncio.as_completed([answer_after(told, 1), answer(2)]):
         print("ended:", await next_one)
+        told.set()
 
 
 asyncio.run(main())
