@@ -184,7 +184,7 @@ static int destroy_in_use(void *arg)
     (void)arg;
     weir_chan *ch = make(&(struct weir_chan_opts){ .elem_bytes = sizeof(int) });
     CHECK_EQ(weir_go(wait_for_ever, ch), 0);
-    CHECK_EQ(weir_sleep(weir_in_ms(30)), 0);
+    await_waiters("receive from channel", 1);
     weir_chan_destroy(ch);
     return 0;
 }

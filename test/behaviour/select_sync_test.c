@@ -10,21 +10,6 @@
 
 #include "support/run.h"
 
-/* Declares a test whose body runs as a task, and then on the thread that opened the runtime. */
-#define BOTH(name)                                                                                 \
-    static int name##_body(void *unused);                                                          \
-    static void name(void **state)                                                                 \
-    {                                                                                              \
-        (void)state;                                                                               \
-        runtime_open(NULL);                                                                        \
-        int result = 1;                                                                            \
-        CHECK_EQ(weir_run(name##_body, NULL, &result), 0);                                         \
-        CHECK_EQ(result, 0);                                                                       \
-        CHECK_EQ(name##_body(NULL), 0);                                                            \
-        runtime_close();                                                                           \
-    }                                                                                              \
-    static int name##_body(void *unused __attribute__((unused)))
-
 static weir_semaphore *make_semaphore(int64_t permits)
 {
     weir_semaphore *semaphore;

@@ -27,21 +27,6 @@ static void send(int signal)
     CHECK_EQ(kill(getpid(), signal), 0);
 }
 
-/* Declares a test whose body runs as a task, and then on the thread that opened the runtime. */
-#define BOTH(name)                                                                                 \
-    static int name##_body(void *unused);                                                          \
-    static void name(void **state)                                                                 \
-    {                                                                                              \
-        (void)state;                                                                               \
-        runtime_open(NULL);                                                                        \
-        int result = 1;                                                                            \
-        CHECK_EQ(weir_run(name##_body, NULL, &result), 0);                                         \
-        CHECK_EQ(result, 0);                                                                       \
-        CHECK_EQ(name##_body(NULL), 0);                                                            \
-        runtime_close();                                                                           \
-    }                                                                                              \
-    static int name##_body(void *unused __attribute__((unused)))
-
 BOTH(a_signal_is_waited_for)
 {
     weir_signals *signals = open_for(SIGUSR1, SIGUSR2);
@@ -202,7 +187,7 @@ BOTH(a_canceled_wait_takes_no_signal)
     weir_signals *signals = open_for(SIGUSR1, 0);
     weir_task *task;
     CHECK_EQ(weir_task_start(&task, wait_canceled, signals), 0);
-    CHECK_EQ(weir_sleep(weir_in_ms(1)), 0);
+    await_waiters("signal", 1);
     weir_task_cancel(task, WEIR_ECANCELED);
     CHECK_EQ(weir_task_join(task, NULL, WEIR_NO_DEADLINE), 0);
     send(SIGUSR1);

@@ -103,6 +103,35 @@ void await(const int *word, int value)
     }
 }
 
+struct waiters {
+    char what[64];
+    int count;
+};
+
+/* Every line ends with '\n', and none of them is cut. */
+static void count_waiters(void *user, const char *text, size_t bytes)
+{
+    struct waiters *waiters = user;
+    const size_t length = strlen(waiters->what);
+    for (size_t at = 0; at + length <= bytes; at++) {
+        if (memcmp(text + at, waiters->what, length) == 0)
+            waiters->count++;
+    }
+}
+
+void await_waiters(const char *what, int count)
+{
+    const struct weir_dump_opts bare = { .bare = true };
+    for (;;) {
+        struct waiters waiters = { .count = 0 };
+        (void)snprintf(waiters.what, sizeof(waiters.what), ": %s", what);
+        CHECK_EQ(weir_dump(count_waiters, &waiters, &bare), 0);
+        if (waiters.count >= count)
+            return;
+        CHECK_EQ(weir_sleep(weir_in_ns(100000)), 0);
+    }
+}
+
 void burn_ms(int64_t ms)
 {
     const weir_time until = weir_in_ms(ms);

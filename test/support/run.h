@@ -40,6 +40,21 @@ void run_body_with(const struct weir_opts *opts, weir_task_fn *body, void *arg);
     }                                                                                              \
     static int name##_body(void *unused __attribute__((unused)))
 
+/* As RUN(), but the body runs as a task, and then on the thread that opened the runtime. */
+#define BOTH(name)                                                                                 \
+    static int name##_body(void *unused);                                                          \
+    static void name(void **state)                                                                 \
+    {                                                                                              \
+        (void)state;                                                                               \
+        runtime_open(NULL);                                                                        \
+        int result = 1;                                                                            \
+        CHECK_EQ(weir_run(name##_body, NULL, &result), 0);                                         \
+        CHECK_EQ(result, 0);                                                                       \
+        CHECK_EQ(name##_body(NULL), 0);                                                            \
+        runtime_close();                                                                           \
+    }                                                                                              \
+    static int name##_body(void *unused __attribute__((unused)))
+
 /* For a call whose result must be looked at, where a test does not care. */
 #define IGNORE(call)                                                                               \
     do {                                                                                           \
@@ -67,6 +82,9 @@ _Noreturn void check_failed_values(const char *file, int line, const char *condi
 
 /* Waits (a task parks, a thread sleeps briefly between looks) until *word is `value` or more. */
 void await(const int *word, int value);
+
+/* Waits until so many callers wait for `what`, as a dump calls it ("acquire semaphore"). */
+void await_waiters(const char *what, int count);
 
 /* Adds to a counter that several threads share, and reads it. */
 static inline int bump(int *word)
