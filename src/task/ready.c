@@ -2,9 +2,9 @@
 /* Where ready tasks lie, and which is next.
  *
  * Order of the search: the global queue first where the poller was just looked at, which is after
- * 64 runs at the latest; the slot of the task woken last, or
- * else the task spawned last (at most LIFO_MAX times in a row); the own queue; the global queue;
- * the backlog; then, as a searcher, what lies on others.
+ * 64 runs at the latest; the slot of the task woken last, or else the task spawned last (at most
+ * LIFO_MAX times in a row); the own queue; the global queue; the backlog; then, as a searcher, what
+ * lies on others.
  *
  * Newest first for what a task spawns: a tree of tasks then needs no more stacks than it is deep,
  * and finds its memory in the cache (bench/core.py --rows skynet: a quarter of the time of first
@@ -15,7 +15,8 @@
  * from the poller and from yields is served in its order; so is everything under `loop`.
  *
  * Threads: a worker's queue, deque and slot have their own protocols; the lists of the runtime are
- * guarded by inject_lock.
+ * guarded by inject_lock.  Steps c and d, publishing a task and looking for sleepers, are those of
+ * worker.c.
  *
  * Source: Go's proc.go and tokio's idle.rs for slot, ring and global queue; Blumofe and Leiserson
  * 1999 for newest first here and oldest first for thieves. */
@@ -39,46 +40,58 @@ static const int64_t AGE_NS = 10 * WEIR_NS_PER_MS;
 
 static void fresh_push(struct wi_worker *worker, struct weir_task *task);
 
+/* Appends a chain.  Whether the list was empty. */
+static bool append(struct wi_task_list *list, struct weir_task *first, struct weir_task *last)
+{
+    const bool was_empty = list->first == NULL;
+    last->next = NULL;
+    if (was_empty)
+        list->first = first;
+    else
+        list->last->next = first;
+    list->last = last;
+    return was_empty;
+}
+
+/* A fair part of what all workers share: at least one, at most `most`.  Where slices are long it is
+ * one alone: those behind it are as long, and what is woken meanwhile would wait for all of them in
+ * the worker's queue. */
+static int64_t fair_share(const struct wi_worker *worker, int64_t count, int64_t most)
+{
+    if (worker->slice_mean_ns > WI_LONG_SLICE_NS)
+        return 1;
+    const int64_t share = count / wi_rt.worker_count + 1;
+    return share < most ? share : most;
+}
+
 /* -- the global queue ------------------------------------------------------------------------- */
 
 void wi_ready_push_global(struct weir_task *first, struct weir_task *last, int64_t count)
 {
-    last->next = NULL;
     wi_lock(&wi_rt.inject_lock);
-    if (wi_rt.inject_last == NULL)
-        wi_rt.inject_first = first;
-    else
-        wi_rt.inject_last->next = first;
-    wi_rt.inject_last = last;
+    (void)append(&wi_rt.inject, first, last);
     wi_store_seq_cst(&wi_rt.inject_count, wi_load_relaxed(&wi_rt.inject_count) + count); /* c */
     wi_unlock(&wi_rt.inject_lock);
 }
 
-/* Takes one task from the global queue, and moves a fair share of the rest to the worker's own.
- * Where slices are long it takes one alone: those behind it are as long, and what is woken
- * meanwhile would wait for all of them in the worker's queue. */
 struct weir_task *wi_ready_pop_global(struct wi_worker *worker)
 {
     if (wi_load_relaxed(&wi_rt.inject_count) == 0)
         return NULL;
     wi_lock(&wi_rt.inject_lock);
     int64_t count = wi_load_relaxed(&wi_rt.inject_count);
-    int64_t share = worker->slice_mean_ns > WI_LONG_SLICE_NS ? 1 : count / wi_rt.worker_count + 1;
-    if (share > INJECT_BATCH_MAX)
-        share = INJECT_BATCH_MAX;
+    int64_t share = fair_share(worker, count, INJECT_BATCH_MAX);
     if (share > count)
         share = count;
-    struct weir_task *task = wi_rt.inject_first;
+    struct weir_task *task = wi_rt.inject.first;
     int64_t taken = 0;
     for (; taken < share; taken++) {
-        struct weir_task *item = wi_rt.inject_first;
+        struct weir_task *item = wi_rt.inject.first;
         struct weir_task *rest = item->next; /* once pushed, a thief may run and requeue it */
         if (taken > 0 && !wi_runq_push(&worker->queue, item))
             break;
-        wi_rt.inject_first = rest;
+        wi_rt.inject.first = rest;
     }
-    if (wi_rt.inject_first == NULL)
-        wi_rt.inject_last = NULL;
     wi_store_seq_cst(&wi_rt.inject_count, count - taken);
     wi_unlock(&wi_rt.inject_lock);
     return task;
@@ -89,15 +102,9 @@ struct weir_task *wi_ready_pop_global(struct wi_worker *worker)
 static void backlog_push_list(struct weir_task *first, struct weir_task *last, int64_t count,
                               weir_time now)
 {
-    last->next = NULL;
     wi_lock(&wi_rt.inject_lock);
-    if (wi_rt.backlog_last == NULL) {
-        wi_rt.backlog_first = first;
+    if (append(&wi_rt.backlog, first, last))
         wi_store_relaxed(&wi_rt.backlog_taken, now);
-    } else {
-        wi_rt.backlog_last->next = first;
-    }
-    wi_rt.backlog_last = last;
     wi_store_seq_cst(&wi_rt.backlog_count, wi_load_relaxed(&wi_rt.backlog_count) + count); /* c */
     wi_unlock(&wi_rt.inject_lock);
 }
@@ -107,13 +114,11 @@ static int backlog_take(struct weir_task **items, int64_t want, weir_time now)
 {
     int taken = 0;
     wi_lock(&wi_rt.inject_lock);
-    while (taken < want && wi_rt.backlog_first != NULL) {
-        items[taken] = wi_rt.backlog_first;
-        wi_rt.backlog_first = items[taken]->next;
+    while (taken < want && wi_rt.backlog.first != NULL) {
+        items[taken] = wi_rt.backlog.first;
+        wi_rt.backlog.first = items[taken]->next;
         taken++;
     }
-    if (wi_rt.backlog_first == NULL)
-        wi_rt.backlog_last = NULL;
     wi_store_seq_cst(&wi_rt.backlog_count, wi_load_relaxed(&wi_rt.backlog_count) - taken);
     wi_store_relaxed(&wi_rt.backlog_taken, now);
     wi_unlock(&wi_rt.inject_lock);
@@ -127,9 +132,7 @@ struct weir_task *wi_ready_pop_backlog(struct wi_worker *worker)
     if (count == 0)
         return NULL;
     struct weir_task *items[BACKLOG_BATCH_MAX];
-    int64_t share = worker->slice_mean_ns > WI_LONG_SLICE_NS ? 1 : count / wi_rt.worker_count + 1;
-    if (share > BACKLOG_BATCH_MAX)
-        share = BACKLOG_BATCH_MAX;
+    const int64_t share = fair_share(worker, count, BACKLOG_BATCH_MAX);
     const int taken = backlog_take(items, share, worker->polled);
     for (int i = taken - 1; i > 0; i--)
         fresh_push(worker, items[i]);
@@ -152,29 +155,22 @@ bool wi_ready_too_many_hogs(void)
 static void release_held_back(void)
 {
     wi_lock(&wi_rt.inject_lock);
-    struct weir_task *first = wi_rt.held_first;
-    struct weir_task *last = wi_rt.held_last;
-    wi_rt.held_first = NULL;
-    wi_rt.held_last = NULL;
+    const struct wi_task_list released = wi_rt.held;
+    wi_rt.held.first = NULL;
     wi_unlock(&wi_rt.inject_lock);
-    if (first == NULL)
+    if (released.first == NULL)
         return;
     int64_t count = 1;
-    for (struct weir_task *task = first; task != last; task = task->next)
+    for (struct weir_task *task = released.first; task != released.last; task = task->next)
         count++;
-    wi_ready_push_global(first, last, count);
+    wi_ready_push_global(released.first, released.last, count);
     wi_worker_wake_one();
 }
 
 void wi_ready_hold_back(struct weir_task *task)
 {
-    task->next = NULL;
     wi_lock(&wi_rt.inject_lock);
-    if (wi_rt.held_last == NULL)
-        wi_rt.held_first = task;
-    else
-        wi_rt.held_last->next = task;
-    wi_rt.held_last = task;
+    (void)append(&wi_rt.held, task, task);
     wi_unlock(&wi_rt.inject_lock);
     if (!wi_ready_too_many_hogs())
         release_held_back();

@@ -15,6 +15,12 @@ enum {
     WI_WORKERS_MAX = 256
 };
 
+/* Linked by weir_task.next; first NULL: empty. */
+struct wi_task_list {
+    struct weir_task *first;
+    struct weir_task *last;
+};
+
 struct wi_runtime {
     /* constant while open */
     enum weir_scheduler scheduler;
@@ -44,15 +50,12 @@ struct wi_runtime {
     wi_atomic_u64 next_task_id;
     /* guarded by inject_lock */
     struct wi_lock inject_lock;
-    struct weir_task *inject_first;
-    struct weir_task *inject_last;
-    wi_atomic_i64 inject_count;      /* written under the lock */
-    struct weir_task *backlog_first; /* not begun: what did not fit into a worker's `fresh` */
-    struct weir_task *backlog_last;
-    wi_atomic_i64 backlog_count;  /* written under the lock */
-    wi_atomic_i64 backlog_taken;  /* when something was taken from there last */
-    struct weir_task *held_first; /* not started, while there are too many hogs */
-    struct weir_task *held_last;
+    struct wi_task_list inject;
+    wi_atomic_i64 inject_count;  /* written under the lock */
+    struct wi_task_list backlog; /* not begun: what did not fit into a worker's `fresh` */
+    wi_atomic_i64 backlog_count; /* written under the lock */
+    wi_atomic_i64 backlog_taken; /* when something was taken from there last */
+    struct wi_task_list held;    /* not started, while there are too many hogs */
     /* guarded by idle_lock */
     struct wi_lock idle_lock;
     struct wi_worker *idle[WI_WORKERS_MAX];
