@@ -29,8 +29,12 @@ struct weir_chan_opts {
     size_t grow_bytes_max;
 };
 
-/* Makes a channel.  0, WEIR_EINVAL (elem_bytes too large; grow_bytes_max below elem_bytes, with
- * cap_elems, or for empty messages), WEIR_ENOMEM.
+/* Makes a channel.
+ *
+ *   opts  borrowed for the call; NULL: all defaults
+ *
+ * 0; WEIR_EINVAL (elem_bytes too large; grow_bytes_max below elem_bytes, with cap_elems, or for
+ * empty messages; an option of a later version); WEIR_ENOMEM.
  * Callers: any thread; never waits. */
 WEIR_API WEIR_CHECK int weir_chan_create(weir_chan **out, const struct weir_chan_opts *opts);
 

@@ -34,7 +34,7 @@ typedef void weir_dump_write(void *user, const char *text, size_t bytes);
  *   opts  borrowed for the call; NULL: defaults
  *
  *   0              written
- *   WEIR_EINVAL    tasks_max is negative
+ *   WEIR_EINVAL    tasks_max is negative, or an option is of a later version
  *   WEIR_ENOMEM    no memory to hold what was seen; nothing is written
  *   WEIR_ENOTOPEN, WEIR_EFORKED
  *

@@ -46,7 +46,8 @@ struct weir_gather_opts {
  *   WEIR_ECANCELED   the caller was canceled, if no call had failed before; or a call returned
  *                    that by itself, which cancels no other
  *   WEIR_ETIMEDOUT   the deadline came first
- *   WEIR_EINVAL      an option is negative, or there are more than INT_MAX calls
+ *   WEIR_EINVAL      an option is negative or of a later version, or there are more than INT_MAX
+ *                    calls
  *   another code     the error that came first, which has canceled the rest; or why a call could
  *                    not be started, as weir_go()
  *

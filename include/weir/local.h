@@ -31,16 +31,22 @@ struct weir_local_opts {
     void *(*inherit)(void *value);
 };
 
-/* Makes a key.  0; WEIR_EOVERFLOW there are WEIR_LOCALS_MAX.
+/* Makes a key.
+ *
  *   opts  borrowed for the call; NULL: all defaults
+ *
+ * 0; WEIR_EINVAL (an option of a later version); WEIR_EOVERFLOW (there are WEIR_LOCALS_MAX).
  * Callers: any thread; never waits. */
 WEIR_API WEIR_CHECK int weir_local_create(weir_local **out, const struct weir_local_opts *opts);
 
 /* The caller's value, NULL if none was set.  Callers: task, thread; never waits. */
 WEIR_API void *weir_local_get(const weir_local *local);
 
-/* Sets the caller's value.  0; WEIR_ENOMEM nothing is changed.
+/* Sets the caller's value.
+ *
  *   value  borrowed, for as long as tasks have it; taken if the key has `destroy`
+ *
+ * 0; WEIR_ENOMEM (nothing is changed).
  * Callers: task, thread; never waits. */
 WEIR_API WEIR_CHECK int weir_local_set(weir_local *local, void *value);
 

@@ -24,8 +24,11 @@ struct weir_pool_opts {
     int64_t idle_ns;  /* an idle thread ends after this; 0: 10 s */
 };
 
-/* Makes a pool; threads start on demand.  0; WEIR_EINVAL a negative option; WEIR_ENOMEM.
+/* Makes a pool; threads start on demand.
+ *
  *   opts  borrowed for the call; NULL: all defaults
+ *
+ * 0; WEIR_EINVAL (an option is negative or of a later version); WEIR_ENOMEM.
  * Callers: any thread; never waits. */
 WEIR_API WEIR_CHECK int weir_pool_create(weir_pool **out, const struct weir_pool_opts *opts);
 

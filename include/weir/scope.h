@@ -57,7 +57,8 @@ struct weir_scope_error {
 /* Opens a scope, innermost for the calling task until it is closed.  Scopes close in the reverse
  * order of their opening.
  *   opts  borrowed for the call; NULL: defaults
- * 0; WEIR_EINVAL a negative limit; WEIR_ENOMEM, WEIR_ENOTOPEN, WEIR_EFORKED.
+ * 0; WEIR_EINVAL (a negative limit, or an option of a later version); WEIR_ENOMEM, WEIR_ENOTOPEN,
+ * WEIR_EFORKED.
  * Callers: task, thread; never waits. */
 WEIR_API WEIR_CHECK int weir_scope_open(weir_scope **out, const struct weir_scope_opts *opts);
 

@@ -26,7 +26,8 @@ struct weir_semaphore_opts {
  *
  *   opts  borrowed for the call; NULL: all defaults
  *
- * 0; WEIR_EINVAL (a number is negative or beyond its maximum); WEIR_ENOMEM.
+ * 0; WEIR_EINVAL (a number is negative or beyond its maximum, or an option of a later version);
+ * WEIR_ENOMEM.
  * Callers: any thread; never waits. */
 WEIR_API WEIR_CHECK int weir_semaphore_create(weir_semaphore **out,
                                               const struct weir_semaphore_opts *opts);
@@ -42,7 +43,7 @@ WEIR_API void weir_semaphore_destroy(weir_semaphore *semaphore);
  *   0               the caller has them
  *   WEIR_ETIMEDOUT  the deadline came first; none was taken
  *   WEIR_ECANCELED  the calling task was canceled first; none was taken
- *   WEIR_EINVAL     there can never be so many
+ *   WEIR_EINVAL     fewer than 1, or more than there can ever be; none was taken
  *
  * Callers: task (parks), thread (blocks).
  * Order: first come, first served: one that asks for few waits behind one that asks for many, and

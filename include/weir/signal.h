@@ -7,7 +7,8 @@
  * This is the one header whose calls change signal dispositions: from weir_signals_open() to
  * weir_signals_close() the listed signals are caught and counted instead of doing what they did.
  * Some thread must have them unblocked for that, as the program's first thread does; the runtime's
- * own threads block them.  weir_main() takes SIGTERM and SIGINT for itself. */
+ * own threads block them.  weir_main() takes SIGTERM, SIGINT and
+ * SIGQUIT for itself (app.h). */
 
 #include <stddef.h>
 #include <stdint.h>

@@ -60,7 +60,7 @@ struct weir_task_opts {
  *   WEIR_ECANCELED   the scope is canceled or closing, or the caller was canceled while it waited
  *                    for a slot; it will not run
  *   WEIR_EOVERFLOW   tasks_max or threads_max is reached; it will not run
- *   WEIR_EINVAL      stack_bytes is too large
+ *   WEIR_EINVAL      stack_bytes is too large, or an option is of a later version
  *   WEIR_ENOMEM      no memory for its record, or for its thread; it will not run
  *   WEIR_EAGAIN      no thread for it (`threads`, .pinned); or the scope is full, and dont_wait was
  *                    asked for

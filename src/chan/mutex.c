@@ -140,6 +140,7 @@ static void announce_locked(struct weir_mutex *mutex)
     if (!mutex->woken && !wi_list_empty(&mutex->waiters))
         (void)wi_or_acq_rel(&mutex->word, WAITERS);
 }
+
 /* c; true: the caller holds it.  False: its waiter is queued. */
 static bool take_or_queue_locked(struct weir_mutex *mutex, const struct wi_parker *self,
                                  struct wi_waiter *waiter, bool first)

@@ -41,7 +41,7 @@ struct selection {
     int count;
     int lock_count;
     bool ordered;
-    bool foreign;           /* some case is of a kind with begin() or end() */
+    bool foreign;           /* some case is of a kind with end() */
     uint64_t ready;         /* cases that are ready without any object: instants, descriptors */
     int earliest;           /* the case with the earliest instant to come, or -1 */
     weir_time until;        /* that instant */

@@ -2,8 +2,9 @@
 #ifndef WI_TASK_CYCLE_H
 #define WI_TASK_CYCLE_H
 
-/* Circles among those who wait: each waits for one other, so a circle is found by following.  Pure.
- */
+/* Circles among those who wait: each waits for one other, so a circle is found by following.
+ *
+ * Threads: pure functions on the caller's memory. */
 
 #include <stdint.h>
 

@@ -7,7 +7,9 @@
  * of the thread say what, and whoever arrives does it first, on his own stack.
  *   leave:  a: left = the task, action; b: switch.
  *   arrive: c: does what `left` wants; from then on that task may run elsewhere; d: state USER.
- * Between a and d the thread is inside the runtime and keeps its worker, or has none. */
+ * Between a and d the thread is inside the runtime and keeps its worker, or has none.
+ * Pairing: whoever runs the task elsewhere after c has it from its parker or a queue, whose release
+ * c makes; the acquire there meets it, so the registers are saved. */
 #include "task/run.h"
 
 #include <stddef.h>
@@ -75,7 +77,7 @@ static void requeue(struct wi_thread *thread, struct weir_task *task)
     }
     wi_ready_push(thread->worker, task);
     if (thread->worker->queue.shared)
-        wi_worker_wake_one(); /* d */
+        wi_worker_wake_one(); /* worker.c: d */
 }
 
 static void finish_park(struct wi_thread *thread, struct weir_task *task)
@@ -89,7 +91,7 @@ static void finish_park(struct wi_thread *thread, struct weir_task *task)
     }
 }
 
-/* What a task that left its stack asked for.  From the PARKED on it may run elsewhere. */
+/* c: what a task that left its stack asked for.  From the PARKED on it may run elsewhere. */
 static inline void finish_switch(struct wi_thread *thread, struct weir_task *task)
 {
     check_canary(task);
@@ -151,7 +153,7 @@ static void arrive(struct weir_task *task)
     struct wi_thread *thread = wi_thread_self();
     finish_left(thread);
     thread->depth = 0;
-    wi_store_release(&thread->state, WI_STATE_USER); /* c */
+    wi_store_release(&thread->state, WI_STATE_USER); /* d; worker.h: c */
 }
 
 /* From the scheduler's own stack. */
@@ -203,7 +205,7 @@ void wi_task_leave(struct wi_thread *thread, enum wi_action action)
     wi_bug_unless(task != NULL);
     wi_held_check(task);
     thread->depth = 1;
-    thread->action = action;
+    thread->action = action; /* a */
     thread->left = task;
     struct weir_task *next = worker != NULL ? find_at_once(worker) : NULL;
     struct wi_fiber *from = action == WI_ACTION_EXIT ? NULL : wi_fiber_of(task);

@@ -26,10 +26,10 @@
 enum {
     WI_TASK_VEHICLE = 1u,        /* runs on an OS thread of its own, not on a stack of ours */
     WI_TASK_STARTED = 2u,        /* a vehicle's: it has its thread */
-    WI_TASK_FINISHED = 16u,      /* its function has returned */
-    WI_TASK_PAGES_SHIFT = 16,    /* of 4 KiB, of the stack it wants; 0: the default */
     WI_TASK_QUEUED_VEHICLE = 4u, /* may wait for a vehicle (.blocking), else refused (.pinned) */
     WI_TASK_FAILURE_TOLD = 8u,   /* its scope knows of its error */
+    WI_TASK_FINISHED = 16u,      /* its function has returned */
+    WI_TASK_PAGES_SHIFT = 16,    /* of 4 KiB, of the stack it wants; 0: the default */
 };
 
 /* Who keeps a record. */

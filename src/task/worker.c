@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The scheduler: how a worker finds the next task (where it lies: ready.c; how it runs: run.c),
- * sleeps and is woken.  The ownership word is explained in worker.h.
+ * sleeps and is woken.  Who holds a worker, and how it is taken away, is told in worker.h.
  *
  * Sleep and wake.  At most one worker is on its way to find work (`searching`), and it wakes the
  * next when it has found some (Go's and tokio's rule).
@@ -8,7 +8,9 @@
  *            b: looks at all queues once more; then blocks.
  *   pusher:  c: publishes a task; d: reads idle_count and searching (seq_cst); wakes if somebody is
  *            idle and nobody searches.
- * Of a-b and c-d at least one side sees the other: no task is left with every worker asleep.
+ * Of a-b and c-d at least one side sees the other: no task is left with every worker asleep.  A
+ * pusher that will soon come to the task itself leaves d out (wi_ready_runs_here_soon()): it is
+ * awake, and does d at its next look at the poller if the task still lies there.
  *
  * The poller is looked at whenever a worker has nothing to do, and between tasks at intervals of
  * about POLL_NS, counted in task runs and tuned by the clock, so that the clock is not read at

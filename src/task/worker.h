@@ -2,14 +2,14 @@
 #ifndef WI_TASK_WORKER_H
 #define WI_TASK_WORKER_H
 
-/* Workers, the threads that hold them, and the ownership word.
+/* Workers, the threads that hold them, and how a worker is taken from a thread that hogs it.
  *
  * A worker is a scheduling context: run queue, timers, stack cache.  A thread holds at most one and
  * runs tasks in it; the thread's own stack is the scheduler's context, so after every switch back
  * the scheduler looks at its thread anew: the worker may be gone.
  *
- * Ownership: each thread has two words, `state` that it alone writes and `claim` that the monitor
- * and it write by turns; a worker names the thread that holds it.
+ * Each thread has two words, `state` that it alone writes and `claim` that the monitor and it write
+ * by turns; a worker names the thread that holds it.
  *   state USER     the thread runs a task's own code: the monitor may take its worker
  *         RUNTIME  the thread works on the worker's fields: nobody else may
  *   claim NONE, ASKED (the monitor is about to decide), TAKEN (the thread has lost its worker)
@@ -65,7 +65,7 @@ struct wi_thread {
     struct weir_task *left;     /* that was switched away from, with `action` still to be done */
     struct wi_parker **current; /* where the thread keeps its current parker */
     void *context;              /* the scheduler's, while a task runs */
-    int depth;                  /* > 0: inside the runtime, the worker's word says RUNTIME */
+    int depth;                  /* > 0: inside the runtime, and `state` says RUNTIME */
     enum wi_action action;      /* what the task that just left wants done with it */
     bool dispatching;           /* handles events: wakes of other workers wait until the end */
     bool parked;                /* turns a `loop` runtime until its parker is woken */
