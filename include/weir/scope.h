@@ -55,7 +55,7 @@ struct weir_scope_error {
 };
 
 /* Opens a scope, innermost for the calling task until it is closed.  Scopes close in the reverse
- * order of their opening.
+ * order of their opening.  One that a canceled task opens is canceled from the start.
  *   opts  borrowed for the call; NULL: defaults
  * 0; WEIR_EINVAL (a negative limit, or an option of a later version); WEIR_ENOMEM, WEIR_ENOTOPEN,
  * WEIR_EFORKED.
@@ -63,7 +63,10 @@ struct weir_scope_error {
 WEIR_API WEIR_CHECK int weir_scope_open(weir_scope **out, const struct weir_scope_opts *opts);
 
 /* Cancels every child, and the body, with the cause (a negative code), and lets no more start.
- * The first cause stays.  Callers: any thread, while the scope is open; never waits. */
+ * When it returns this holds for all scopes that these have open and for the tasks in there, down
+ * to the last, but for what a shield holds back, or another call is canceling at the moment.
+ * The first cause stays.  Callers: any thread, while the scope is open; never waits.
+ * Cost: grows with the number of tasks below. */
 WEIR_API void weir_scope_cancel(weir_scope *scope, int cause);
 
 /* Waits until every child has ended; at the deadline, or when the closer is canceled, cancels

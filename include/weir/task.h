@@ -112,7 +112,9 @@ WEIR_API WEIR_CHECK int weir_task_join(weir_task *task, int *result, weir_time d
 WEIR_API void weir_task_release(weir_task *task);
 
 /* Asks the task to end: its waits return WEIR_ECANCELED from now on; weir_cancel_cause() tells
- * `cause` (a negative code).  The first cause stays.  Callers: any thread; never waits. */
+ * `cause` (a negative code).  The first cause stays.  The scopes that it has open are canceled with
+ * it, at once and down to the last task, as by weir_scope_cancel().
+ * Callers: any thread; never waits.  Cost: grows with the number of tasks below. */
 WEIR_API void weir_task_cancel(weir_task *task, int cause);
 
 /* Why the caller shall end what it does: 0, or the cause (a negative code).  Of several that which

@@ -64,6 +64,13 @@ static weir_time cut_to_outer_shield(const struct wi_region *outer, weir_time bo
     return outer != NULL && outer->deadline < bound ? outer->deadline : bound;
 }
 
+static void link_innermost(struct wi_parker *parker, struct wi_region *region)
+{
+    wi_lock(&parker->regions_lock);
+    parker->regions = region;
+    wi_unlock(&parker->regions_lock);
+}
+
 void wi_region_begin(struct wi_region *region, struct wi_parker *parker, enum wi_region_kind kind,
                      weir_time deadline)
 {
@@ -75,7 +82,7 @@ void wi_region_begin(struct wi_region *region, struct wi_parker *parker, enum wi
     wi_store_relaxed(&region->cause, 0);
     if (kind == WI_REGION_SHIELD)
         region->deadline = cut_to_outer_shield(region->outer, deadline);
-    parker->regions = region; /* c */
+    link_innermost(parker, region); /* c */
     if (kind == WI_REGION_TIMEOUT && deadline < parker->deadline)
         parker->deadline = deadline;
     else if (kind == WI_REGION_SHIELD)
@@ -86,7 +93,7 @@ void wi_region_end(struct wi_region *region)
 {
     struct wi_parker *parker = region->parker;
     wi_bug_unless(parker->regions == region);
-    parker->regions = region->outer; /* d */
+    link_innermost(parker, region->outer); /* d */
     if (region->kind == WI_REGION_SCOPE) {
         if (wi_region_cause(region) != 0)
             (void)wi_sub_acq_rel(&parker->cancel, ONE_SCOPE);
@@ -133,10 +140,23 @@ static bool cancel_outside(struct wi_parker *parker, int cause)
     return true;
 }
 
-void wi_parker_cancel(struct wi_parker *parker, int cause)
+int wi_parker_cancel(struct wi_parker *parker, int cause)
 {
-    if (cancel_outside(parker, cause))
-        wi_wake(parker);
+    if (!cancel_outside(parker, cause))
+        return outside_cause(wi_load_relaxed(&parker->cancel));
+    wi_wake(parker);
+    return cause;
+}
+
+struct wi_region *wi_region_reached(struct wi_parker *parker, struct wi_region *within)
+{
+    weir_time now = 0;
+    struct wi_region *reached = parker->regions; /* f */
+    for (struct wi_region *at = parker->regions; at != within; at = at->outer) {
+        if (holds(at, &now))
+            reached = at->outer;
+    }
+    return reached;
 }
 
 /* What lies outside of all regions. */
@@ -184,6 +204,23 @@ int wi_parker_cancel_cause(struct wi_parker *parker)
     if (shield_over)
         refresh(parker);
     return walk(parker, now);
+}
+
+int wi_parker_cancel_by_others(struct wi_parker *parker)
+{
+    const uint64_t word = wi_load_acquire(&parker->cancel);
+    if ((word & ~LOOK) == 0)
+        return 0;
+    weir_time now = 0;
+    int cause = 0;
+    for (const struct wi_region *at = parker->regions; at != NULL; at = at->outer) {
+        if (holds(at, &now))
+            return cause;
+        const int canceled = wi_load_acquire(&at->cause);
+        if (canceled != 0)
+            cause = canceled;
+    }
+    return outside_cause(word) != 0 ? outside_cause(word) : cause;
 }
 
 weir_time wi_parker_look_again(const struct wi_parker *parker)

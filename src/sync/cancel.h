@@ -23,12 +23,17 @@
  *   anyone:  a: cancels from outside: low half 0 -> cause, once; wakes the owner.
  *            b: cancels a scope, under the scope's lock, once: writes its cause, counts it in the
  *               word, wakes the owner.
- *   owner:   c: begins a region: links it.
- *            d: ends it: unlinks it; a scope is closed to b by its lock before, so that the count
- *               it takes back, if there is a cause, is complete.  Whatever else holds, holds on.
+ *            f: passes a cancellation on to what is open farther in (task/scope.c): reads the chain
+ *               under its lock, after a or b.  A region that begins later has an owner who sees
+ *               the word.
+ *   owner:   c: begins a region: links it, under the chain's lock.
+ *            d: ends it: unlinks it likewise; a scope is closed to b by its lock before, so that
+ *               the count it takes back, if there is a cause, is complete.  Whatever else holds,
+ *               holds on.
  *            e: reads the word; walks the chain if it is not 0, or if time has passed.
  * Pairing: the addition in b (release) meets the load in e (acquire): who sees the count sees the
- * cause.  LOOK, chain and deadlines are the owner's alone.
+ * cause.  Of c and f, both under the chain's lock, the later one sees the other.  LOOK and the
+ * deadlines are the owner's alone, but for the bound of a shield, which stays as it is.
  *
  * Source: Smith 2018 (cancel scopes, shields) and Python's asyncio.timeout for what nested timeouts
  * report; the word is our own. */
@@ -44,12 +49,13 @@ enum wi_region_kind {
 };
 
 struct wi_region {
-    /* owner: the parker's; `parker` is NULL in a scope that is nobody's body */
-    struct wi_parker *parker;
+    /* constant while it is linked */
+    struct wi_parker *parker; /* NULL in a scope that is nobody's body */
     struct wi_region *outer;
+    enum wi_region_kind kind;
+    /* owner: the parker's; of a shield constant while it is linked */
     weir_time deadline; /* of a timeout, bound of a shield; else WEIR_NO_DEADLINE */
     weir_time base;     /* of the outermost: the ambient deadline outside of it */
-    enum wi_region_kind kind;
     /* atomic; of a scope, written under its lock: why it is canceled, 0 */
     wi_atomic_int cause;
 };
@@ -73,11 +79,19 @@ static inline int wi_region_cause(const struct wi_region *region)
     return wi_load_relaxed(&region->cause);
 }
 
-/* Any thread: a.  The first cause stays. */
-void wi_parker_cancel(struct wi_parker *parker, int cause);
+/* Any thread: a.  The first cause stays; it is returned. */
+int wi_parker_cancel(struct wi_parker *parker, int cause);
+
+/* Any thread, with the chain's lock held: the innermost of the regions that a cancellation of
+ * `within` (NULL: from outside of all) reaches now, that is, the first farther out than every
+ * shield that holds; `within` if it reaches none. */
+struct wi_region *wi_region_reached(struct wi_parker *parker, struct wi_region *within);
 
 /* 0, or why the owner shall end what it does: see above.  Owner. */
 int wi_parker_cancel_cause(struct wi_parker *parker);
+
+/* As above, but of what others have canceled alone, by a or b: no timeout counts.  Owner. */
+int wi_parker_cancel_by_others(struct wi_parker *parker);
 
 /* Whether there is such a reason that costs no look at the clock to find out.  Owner. */
 static inline bool wi_parker_canceled(struct wi_parker *parker)

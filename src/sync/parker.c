@@ -149,6 +149,7 @@ void wi_parker_init(struct wi_parker *parker, const struct wi_parker_ops *ops)
     wi_store_relaxed(&parker->cancel, 0);
     wi_store_relaxed(&parker->waitable, NULL);
     wi_store_relaxed(&parker->object, NULL);
+    wi_lock_init(&parker->regions_lock);
     parker->regions = NULL;
     parker->budget = WI_PARKER_BUDGET;
     parker->number = 0;

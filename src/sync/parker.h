@@ -38,6 +38,7 @@
 #include "base/atomic.h"
 #include "base/check.h"
 #include "os/futex.h"
+#include "sync/lock.h"
 #include "weir/time.h"
 
 enum {
@@ -73,10 +74,12 @@ struct wi_parker {
     wi_atomic_ptr waitable;
     wi_atomic_ptr object;
     int32_t number; /* owner: for reports: the task's, or minus the kernel's number of the thread */
-    /* owner: the task; see sync/cancel.h */
+    /* owner writes under the lock, and reads; others read under it; see sync/cancel.h */
+    struct wi_lock regions_lock;
     struct wi_region *regions; /* the innermost; NULL: none */
-    weir_time deadline;        /* ambient, as far as no shield holds it back */
-    weir_time shield_until;    /* bound of the shield that holds; 0: none does */
+    /* owner: the task; see sync/cancel.h */
+    weir_time deadline;     /* ambient, as far as no shield holds it back */
+    weir_time shield_until; /* bound of the shield that holds; 0: none does */
 };
 
 /* How many calls in a row an owner may make that find nothing to wait for. */

@@ -7,7 +7,8 @@
  * may free the scope.
  *
  * A scope that was opened is a region of its opener's code (sync/cancel.h): once canceled, it has
- * canceled its children and its body, the latter until it is closed. */
+ * canceled its children and its body, the latter until it is closed, and whatever is below them:
+ * see scope.c. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,12 +19,13 @@
 #include "sync/wait.h"
 #include "weir/scope.h"
 
+struct weir_after;
 struct weir_task;
 struct wi_deferred;
 struct wi_extras;
 
 struct weir_scope {
-    /* owner: the opener, except `cause` in it, which the lock guards too */
+    /* owner: the opener, except what sync/cancel.h says of it */
     struct wi_region region;
     /* constant after init */
     bool keep_going;
@@ -38,7 +40,14 @@ struct weir_scope {
     struct wi_list children;       /* weir_task.sibling */
     struct wi_list closers;        /* waiters */
     struct wi_list spawners;       /* waiters, while `limit` children are there */
+    struct wi_list afters;         /* weir_after.node: registered, or started since */
     struct weir_scope_error error; /* the first; code 0: none */
+    /* guarded by the chain's lock of the opener's parker */
+    int claim; /* the cause for which a cancellation has taken it to its list, 0 */
+    /* owner: that cancellation */
+    struct weir_scope *next_claimed;
+    /* atomic: the opener, and that cancellation while it has it on its list */
+    wi_atomic_u32 references;
 };
 
 void wi_scope_init(struct weir_scope *scope);
@@ -63,10 +72,24 @@ static inline void wi_scope_slot_give(struct weir_scope *scope)
  * 0 or WEIR_ECANCELED. */
 int wi_scope_child_begin(struct weir_scope *scope, struct weir_task *task);
 /* A task that is about to end with an error and its detail.  True: the scope has taken note of
- * both, and wi_scope_child_ended() does not again. */
+ * both, and wi_scope_child_failed() does not again. */
 bool wi_scope_child_failing(struct weir_scope *scope, struct weir_task *task,
                             const struct wi_extras *extras);
-void wi_scope_child_ended(struct weir_scope *scope, struct weir_task *task, int result);
+/* A task that has ended with an error, and still counts as a child. */
+void wi_scope_child_failed(struct weir_scope *scope, const struct weir_task *task, int result);
+void wi_scope_child_ended(struct weir_scope *scope, struct weir_task *task);
+
+/* Makes a task that was counted before (by after.c) a child, whatever the scope's state. */
+void wi_scope_child_join(struct weir_scope *scope, struct weir_task *task);
+
+/* Registers: it is started when the scope is canceled, at once if it was.  0, or WEIR_ECANCELED if
+ * the scope is closing. */
+int wi_scope_after_add(struct weir_scope *scope, struct weir_after *after);
+/* False: it was started. */
+bool wi_scope_after_remove(struct weir_scope *scope, struct weir_after *after);
+
+/* Cancels whoever the parker is of, and everything below; the caller has a handle of the task. */
+void wi_scope_cancel_below(struct wi_parker *parker, int cause);
 
 /* Waits until there is no child. 0, WEIR_ETIMEDOUT or (CANCELABLE) WEIR_ECANCELED. */
 int wi_scope_wait(struct weir_scope *scope, weir_time deadline, enum wi_wait_kind kind);

