@@ -31,7 +31,7 @@ struct weir_call {
 struct weir_gather_opts {
     size_t size;      /* sizeof(struct weir_gather_opts); 0 counts as that */
     bool keep_going;  /* weir_gather(): an error cancels nobody, and is only in its result */
-    bool any_end;     /* weir_race(): the first to end wins, also with an error */
+    bool any_end;     /* weir_race(): the first to end by itself wins, also with an error */
     int64_t limit;    /* calls at a time; 0: all */
     const char *name; /* static text: the tasks' */
     const char *site; /* static text: WEIR_SITE of the caller */

@@ -125,13 +125,21 @@ struct racer {
     int index;
 };
 
+/* Who ends because it was told to is no winner: that may be the deadline, which is to be told. */
+static bool wins(const struct race *race, int result)
+{
+    if (result >= 0)
+        return true;
+    return race->any_end && (result != WEIR_ECANCELED || weir_cancel_cause() == 0);
+}
+
 static int run_racer(void *arg)
 {
     const struct racer *racer = arg;
     struct race *race = racer->race;
     const int result = make_call(racer->call);
     int nobody = -1;
-    if ((result >= 0 || race->any_end) && wi_cas_acq_rel(&race->winner, &nobody, racer->index))
+    if (wins(race, result) && wi_cas_acq_rel(&race->winner, &nobody, racer->index))
         weir_scope_cancel(race->scope, WEIR_ECANCELED);
     return result;
 }
