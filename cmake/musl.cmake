@@ -5,7 +5,9 @@
 # glibc's, so links to just their folders are made beside the build.
 set(CMAKE_C_COMPILER musl-gcc)
 set(CMAKE_ASM_COMPILER musl-gcc)
-set(CMAKE_EXE_LINKER_FLAGS_INIT -static)
+# Debian's musl-gcc leaves out what other compilers have the linker make for static programs too:
+# the table by which an unwinder finds its information.
+set(CMAKE_EXE_LINKER_FLAGS_INIT "-static -Wl,--eh-frame-hdr")
 
 # Debian's musl-tools serve the machine that they run on.
 execute_process(COMMAND uname -m OUTPUT_VARIABLE machine OUTPUT_STRIP_TRAILING_WHITESPACE)

@@ -54,7 +54,7 @@ weir_time wi_report_late(void)
 
 void wi_report_late_children(struct weir_scope *scope)
 {
-    wi_log(WI_LOG_WARN, "%lld tasks of a scope that closes were canceled %lld ms ago and go on:",
-           (long long)wi_scope_children(scope), (long long)(late_ns / WEIR_NS_PER_MS));
+    wi_log(WI_LOG_WARN, "a scope that closes has canceled its tasks %lld ms ago, and %lld go on:",
+           (long long)(late_ns / WEIR_NS_PER_MS), (long long)wi_scope_children(scope));
     wi_report_tasks(scope, false);
 }

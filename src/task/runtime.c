@@ -406,7 +406,7 @@ static void report_undead(void)
 {
     if (wi_rt.log == NULL)
         return;
-    wi_log(WI_LOG_WARN, "%lld tasks have not ended by the deadline of weir_close():",
+    wi_log(WI_LOG_WARN, "tasks have not ended by the deadline of weir_close(), %lld of them:",
            (long long)wi_task_count_live());
     wi_report_tasks(NULL, false);
     if (wi_monitor_loop() == NULL)

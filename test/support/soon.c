@@ -96,5 +96,5 @@ void expect_soon(const char *what, int tries, int64_t (*once)(void *arg), void *
         if (attempt(what, tries, once, arg))
             return;
     }
-    CHECK(!"as soon as a plain wake");
+    check_failed(__FILE__, __LINE__, "it comes as soon as a plain wake");
 }
