@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Copies the sources that a model explores, shrunken and maybe with a fault planted.
 
-usage: plant.py --root DIR --edits FILE --out DIR [--fault MODEL/NAME] SOURCE...
+usage: plant.py --root DIR --edits FILE --out DIR [--fault MODEL/NAME] [--check] SOURCE...
 
 FILE holds blocks, each an edit of one source:
 
@@ -12,11 +12,12 @@ FILE holds blocks, each an edit of one source:
     +    the lines that are put there
 
 What does not apply becomes the text `explore_misplanted` in OUT/planted.c, and fails the test: the
-source has moved on, and the edit has to follow.
+source has moved on, and the edit has to follow.  With --check it is printed, and the status is 1.
 """
 import argparse
 import json
 import pathlib
+import sys
 
 
 class Edit:
@@ -62,6 +63,7 @@ def main():
     parser.add_argument("--edits", type=pathlib.Path, required=True)
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--fault", default="")
+    parser.add_argument("--check", action="store_true")
     parser.add_argument("sources", nargs="*")
     options = parser.parse_args()
 
@@ -90,6 +92,8 @@ def main():
     (options.out / "planted.c").write_text(
         "#include <stddef.h>\n\nextern const char *const explore_misplanted;\n"
         f"const char *const explore_misplanted = {text};\n", encoding="utf-8")
+    if options.check and problem:
+        sys.exit(problem)
 
 
 if __name__ == "__main__":
