@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """How many user-space instructions does weir need for one operation?
 
-usage: bench/instructions.py BUILD_DIR [--check | --update | --profile] [ROW...]
+usage: bench/instructions.py BUILD_DIR [--rows ROW,...]
+       bench/instructions.py BUILD_DIR --check | --update | --profile [ROW/MODEL...]
 
 Times move by tens of per cent on a busy machine; the number of instructions does not.  Each row is
 run twice under valgrind's callgrind, with a smaller and a larger number of operations; the

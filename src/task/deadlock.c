@@ -25,6 +25,7 @@
 #include "os/thread.h"
 #include "sync/thread_parker.h"
 #include "sync/wait.h"
+#include "task/record.h"
 #include "task/report.h"
 #include "task/rt.h"
 #include "task/runtime.h"
@@ -165,7 +166,7 @@ static bool look(struct picture *picture)
         return false;
     if (!nothing_is_due())
         return false;
-    wi_task_each_record(look_at_task, picture);
+    wi_records_each(look_at_task, picture);
     if (picture->somebody_goes_on || picture->blocked == 0)
         return false;
     wi_thread_naps(look_at_nap, picture);

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/sized.h"
+#include "task/record.h"
 #include "task/rt.h"
 #include "task/runtime.h"
 #include "task/scope.h"
@@ -131,7 +132,7 @@ static void look_at_nap(const struct wi_thread_nap *nap, void *arg)
 
 static void look_at_all(struct wi_dump *dump)
 {
-    wi_task_each_record(look_at_task, dump);
+    wi_records_each(look_at_task, dump);
     if (dump->member_count == dump->members_max) {
         dump->task_count = wi_task_count_live();
         return;

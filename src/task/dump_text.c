@@ -11,6 +11,7 @@
 #include "sync/time.h"
 #include "task/cycle.h"
 #include "task/dump.h"
+#include "task/record.h"
 #include "task/rt.h"
 #include "weir/err.h"
 

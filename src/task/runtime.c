@@ -24,6 +24,7 @@
 #include "sync/thread_parker.h"
 #include "task/deadlock.h"
 #include "task/overflow.h"
+#include "task/record.h"
 #include "task/report.h"
 #include "task/rt.h"
 #include "task/selectables.h"
@@ -264,6 +265,7 @@ static void runtime_init(const struct weir_opts *opts)
     wi_rt.log_user = opts->log_user;
     wi_scope_init(&wi_rt.root);
     wi_rt.root.keep_going = true;
+    wi_task_count_from_zero();
 }
 
 static int workers_open(void)
@@ -343,7 +345,7 @@ int weir_open(const struct weir_opts *opts)
     }
 
     runtime_init(opts);
-    wi_task_slab_open(opts->tasks_max > 0 ? opts->tasks_max : TASKS_MAX_DEFAULT);
+    wi_records_open(opts->tasks_max > 0 ? opts->tasks_max : TASKS_MAX_DEFAULT);
     wi_stack_pool_open(opts->stack_bytes);
     wi_vehicles_open(wi_rt.threads_max);
     wi_selectables_set(wi_selectables);
@@ -388,7 +390,7 @@ undo_loop:
     wi_loop_close(&wi_rt.loop);
 undo_pools:
     wi_stack_pool_close();
-    wi_task_slab_close();
+    wi_records_close();
     return rc;
 }
 
@@ -446,7 +448,7 @@ int weir_close(weir_time deadline)
     wi_wheel_clear(&wi_rt.loop.wheel);
     wi_loop_close(&wi_rt.loop);
     wi_stack_pool_close();
-    wi_task_slab_close();
+    wi_records_close();
     return 0;
 }
 

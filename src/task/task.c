@@ -1,220 +1,34 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of a task: spawn, park, end, join, cancel; see task.h.
- *
- * Records come from chunks that stay mapped for the life of the process; the next runtime takes
- * them over.  A worker keeps some free ones; the rest lie in a global list. */
+/* The life of a task: spawn, park, end, join, cancel; see task.h. */
 #include "task/task.h"
 
 #include <string.h>
 
 #include "arch/context.h"
-#include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "base/sized.h"
 #include "os/clock.h"
-#include "os/vm.h"
 #include "sync/thread_parker.h"
 #include "task/extras.h"
+#include "task/record.h"
 #include "task/rt.h"
 #include "task/runtime.h"
 #include "task/worker.h"
 
 enum {
-    CHUNK_BYTES = 65536,
-    CHUNK_RECORDS = CHUNK_BYTES / sizeof(struct weir_task),
-    WORKER_FREE_MAX = 64,
-    WORKER_FREE_BATCH = 32,
     IDS_PER_BLOCK = 64,
-    STACK_PAGE_BYTES = 4096,
 };
 
 #if !defined(WI_TSAN) && !defined(WI_ASAN)
 _Static_assert(sizeof(struct weir_task) == 256, "a control block is four cache lines");
 #endif
 
-struct chunk {
-    struct chunk *next;
-    void *base;
-};
-
+/* By threads without a worker: tasks spawned, and tasks that let go of their record. */
 static struct {
-    struct wi_lock lock;
-    /* guarded by lock */
-    struct weir_task *free_tasks;
-    struct chunk *chunks;
-    struct chunk
-        *kept; /* of runtimes that were closed: a late wake may still reach a parker there */
-    int64_t records;
-    int64_t records_max;
-    /* atomic */
-    wi_atomic_i64 spawned; /* by threads without a worker */
-    wi_atomic_i64 ended;   /* tasks that let go of their record there */
-} slab;
-
-static void timer_fired(struct wi_timer *timer)
-{
-    wi_wake(&wi_container_of(timer, struct weir_task, timer)->parker);
-}
-
-/* -- records ---------------------------------------------------------------------------------- */
-
-void wi_task_slab_open(int64_t records_max)
-{
-    slab.records_max = records_max;
-    wi_store_relaxed(&slab.spawned, 0);
-    wi_store_relaxed(&slab.ended, 0);
-}
-
-void wi_task_slab_close(void)
-{
-    while (slab.chunks != NULL) {
-        struct chunk *chunk = slab.chunks;
-        slab.chunks = chunk->next;
-        chunk->next = slab.kept;
-        slab.kept = chunk;
-    }
-    slab.free_tasks = NULL;
-    slab.records = 0;
-}
-
-static struct chunk *chunk_take_locked(void)
-{
-    struct chunk *chunk = slab.kept;
-    if (chunk != NULL) {
-        slab.kept = chunk->next;
-        return chunk;
-    }
-    chunk = wi_alloc(sizeof(*chunk));
-    if (chunk != NULL && wi_vm_map(CHUNK_BYTES, &chunk->base) != 0) {
-        wi_free(chunk);
-        return NULL;
-    }
-    return chunk;
-}
-
-static int grow_locked(void)
-{
-    if (slab.records >= slab.records_max)
-        return WEIR_EOVERFLOW;
-    struct chunk *chunk = chunk_take_locked();
-    if (chunk == NULL)
-        return WEIR_ENOMEM;
-    chunk->next = slab.chunks;
-    slab.chunks = chunk;
-    struct weir_task *records = chunk->base;
-    const int64_t left = slab.records_max - slab.records;
-    const size_t count = left < (int64_t)CHUNK_RECORDS ? (size_t)left : (size_t)CHUNK_RECORDS;
-    for (size_t i = count; i-- > 0;) {
-        /* A timer that was about to fire when its task ended may still read these. */
-        wi_timer_init(&records[i].timer, timer_fired);
-        wi_list_init(&records[i].sibling);
-        wi_list_init(&records[i].joiners);
-        wi_lock_init(&records[i].lock);
-        records[i].next = slab.free_tasks;
-        slab.free_tasks = &records[i];
-    }
-    slab.records += (int64_t)count;
-    return 0;
-}
-
-/* Takes up to `want` records as a chain.  How many, or a code if none. */
-static int take_records(int want, struct weir_task **out)
-{
-    struct weir_task *chain = NULL;
-    int taken = 0;
-    int rc = 0;
-    wi_lock(&slab.lock);
-    while (taken < want) {
-        if (slab.free_tasks == NULL && (taken > 0 || (rc = grow_locked()) != 0))
-            break;
-        struct weir_task *task = slab.free_tasks;
-        slab.free_tasks = task->next;
-        task->next = chain;
-        chain = task;
-        taken++;
-    }
-    wi_unlock(&slab.lock);
-    *out = chain;
-    return taken > 0 ? taken : rc;
-}
-
-/* Chunks are put in front of the list and stay until the runtime is closed. */
-static struct chunk *first_chunk(void)
-{
-    wi_lock(&slab.lock);
-    struct chunk *chunk = slab.chunks;
-    wi_unlock(&slab.lock);
-    return chunk;
-}
-
-void wi_task_each_record(bool (*fn)(struct weir_task *task, void *arg), void *arg)
-{
-    for (struct chunk *chunk = first_chunk(); chunk != NULL; chunk = chunk->next) {
-        struct weir_task *records = chunk->base;
-        for (size_t i = 0; i < (size_t)CHUNK_RECORDS; i++) {
-            if (!fn(&records[i], arg))
-                return;
-        }
-    }
-}
-
-struct weir_task *wi_task_of_parker(struct wi_parker *parker)
-{
-    for (struct chunk *chunk = first_chunk(); chunk != NULL; chunk = chunk->next) {
-        if ((uintptr_t)parker - (uintptr_t)chunk->base < CHUNK_RECORDS * sizeof(struct weir_task))
-            return wi_container_of(parker, struct weir_task, parker);
-    }
-    return NULL;
-}
-
-static void give_records(struct weir_task *first, struct weir_task *last)
-{
-    wi_lock(&slab.lock);
-    last->next = slab.free_tasks;
-    slab.free_tasks = first;
-    wi_unlock(&slab.lock);
-}
-
-/* `worker`: the calling thread's, which has entered it, or NULL. */
-static int record_take(struct wi_worker *worker, struct weir_task **out)
-{
-    if (worker == NULL) {
-        const int taken = take_records(1, out);
-        return taken > 0 ? 0 : taken;
-    }
-    if (wi_unlikely(worker->free_tasks == NULL)) {
-        const int taken = take_records(WORKER_FREE_BATCH, &worker->free_tasks);
-        if (taken <= 0)
-            return taken;
-        worker->free_task_count = taken;
-    }
-    struct weir_task *task = worker->free_tasks;
-    worker->free_tasks = task->next;
-    worker->free_task_count--;
-    *out = task;
-    return 0;
-}
-
-/* `worker`: as record_take(). */
-static void record_give(struct wi_worker *worker, struct weir_task *task)
-{
-    if (worker == NULL) {
-        give_records(task, task);
-        return;
-    }
-    task->next = worker->free_tasks;
-    worker->free_tasks = task;
-    if (++worker->free_task_count > WORKER_FREE_MAX) {
-        struct weir_task *first = worker->free_tasks;
-        struct weir_task *last = first;
-        for (int i = 1; i < WORKER_FREE_BATCH; i++)
-            last = last->next;
-        worker->free_tasks = last->next;
-        worker->free_task_count -= WORKER_FREE_BATCH;
-        give_records(first, last);
-    }
-}
+    wi_atomic_i64 spawned;
+    wi_atomic_i64 ended;
+} outside;
 
 /* Numbers go to workers by the block, so that spawning touches no line that all of them write. */
 WI_INLINE uint64_t next_id(struct wi_worker *worker)
@@ -240,17 +54,23 @@ static void count_one(struct wi_worker *worker, wi_atomic_i64 *own, wi_atomic_i6
 
 WI_INLINE void count_spawned(struct wi_worker *worker)
 {
-    count_one(worker, worker != NULL ? &worker->spawned : NULL, &slab.spawned);
+    count_one(worker, worker != NULL ? &worker->spawned : NULL, &outside.spawned);
 }
 
 static void count_ended(struct wi_worker *worker)
 {
-    count_one(worker, worker != NULL ? &worker->ended : NULL, &slab.ended);
+    count_one(worker, worker != NULL ? &worker->ended : NULL, &outside.ended);
+}
+
+void wi_task_count_from_zero(void)
+{
+    wi_store_relaxed(&outside.spawned, 0);
+    wi_store_relaxed(&outside.ended, 0);
 }
 
 int64_t wi_task_count_started(void)
 {
-    int64_t count = wi_load_relaxed(&slab.spawned);
+    int64_t count = wi_load_relaxed(&outside.spawned);
     for (int i = 0; i < wi_rt.worker_count; i++)
         count += wi_load_relaxed(&wi_rt.workers[i].spawned);
     return count;
@@ -259,7 +79,7 @@ int64_t wi_task_count_started(void)
 int64_t wi_task_count_live(void)
 {
     /* Ended first: a task that ends between the two looks is not counted as less than none. */
-    int64_t ended = wi_load_relaxed(&slab.ended);
+    int64_t ended = wi_load_relaxed(&outside.ended);
     for (int i = 0; i < wi_rt.worker_count; i++)
         ended += wi_load_relaxed(&wi_rt.workers[i].ended);
     const int64_t live = wi_task_count_started() - ended;
@@ -368,7 +188,7 @@ WI_INLINE void prepare(struct weir_task *task, const struct spawn *spawn, uint64
     /* The number first: who reads what follows reads it again after that (see.c). */
     wi_store_relaxed(&task->id, id);
     task->parker.number = (int32_t)(id & INT32_MAX);
-    const size_t pages = (spawn->stack_bytes + STACK_PAGE_BYTES - 1) / STACK_PAGE_BYTES;
+    const size_t pages = (spawn->stack_bytes + WI_TASK_PAGE_BYTES - 1) / WI_TASK_PAGE_BYTES;
     wi_store_release(&task->flags, spawn->flags | (uint32_t)pages << WI_TASK_PAGES_SHIFT);
     wi_store_release(&task->name, (void *)(uintptr_t)(spawn->name != NULL ? spawn->name : ""));
     wi_store_release(&task->site, (void *)(uintptr_t)(spawn->site != NULL ? spawn->site : ""));
@@ -380,7 +200,7 @@ WI_INLINE void prepare(struct weir_task *task, const struct spawn *spawn, uint64
 static void unprepare(struct wi_worker *worker, struct weir_task *task)
 {
     wi_store_relaxed(&task->references, 0);
-    record_give(worker, task);
+    wi_record_give(worker, task);
 }
 
 static int submit_vehicle(struct wi_worker *worker, const struct spawn *spawn,
@@ -400,7 +220,7 @@ WI_INLINE int spawn_on(struct wi_thread *thread, struct wi_worker *worker,
                        const struct spawn *spawn, struct weir_task **out)
 {
     struct weir_task *task;
-    int rc = record_take(worker, &task);
+    int rc = wi_record_take(worker, &task);
     if (rc != 0) {
         wi_scope_slot_give(spawn->scope);
         return rc;
@@ -468,7 +288,7 @@ int wi_task_spawn(weir_scope *scope, weir_task_fn *fn, void *arg, const char *na
 int wi_task_reserve(struct weir_task **out)
 {
     struct wi_worker *worker = wi_worker_enter();
-    const int rc = record_take(worker, out);
+    const int rc = wi_record_take(worker, out);
     if (worker != NULL)
         wi_worker_leave(worker);
     return rc;
@@ -477,7 +297,7 @@ int wi_task_reserve(struct weir_task **out)
 void wi_task_unreserve(struct weir_task *task)
 {
     struct wi_worker *worker = wi_worker_enter();
-    record_give(worker, task);
+    wi_record_give(worker, task);
     if (worker != NULL)
         wi_worker_leave(worker);
 }
@@ -644,7 +464,7 @@ void wi_task_drop_run(struct wi_worker *worker, struct weir_task *task)
 {
     count_ended(worker);
     if (drop(task, WI_TASK_RUN))
-        record_give(worker, task);
+        wi_record_give(worker, task);
 }
 
 static void drop_handle(struct weir_task *task)
@@ -652,7 +472,7 @@ static void drop_handle(struct weir_task *task)
     if (!drop(task, WI_TASK_HANDLE))
         return;
     struct wi_worker *worker = wi_worker_enter();
-    record_give(worker, task);
+    wi_record_give(worker, task);
     wi_worker_leave(worker);
 }
 

@@ -29,7 +29,11 @@ enum {
     WI_TASK_QUEUED_VEHICLE = 4u, /* may wait for a vehicle (.blocking), else refused (.pinned) */
     WI_TASK_FAILURE_TOLD = 8u,   /* its scope knows of its error */
     WI_TASK_FINISHED = 16u,      /* its function has returned */
-    WI_TASK_PAGES_SHIFT = 16,    /* of 4 KiB, of the stack it wants; 0: the default */
+    WI_TASK_PAGES_SHIFT = 16,    /* pages of the stack it wants; 0: the default */
+};
+
+enum {
+    WI_TASK_PAGE_BYTES = 4096
 };
 
 /* Who keeps a record. */
@@ -97,24 +101,13 @@ static inline bool wi_task_is(const struct weir_task *task, uint32_t flag)
 }
 static inline size_t wi_task_stack_bytes(const struct weir_task *task)
 {
-    return (size_t)(wi_load_relaxed(&task->flags) >> WI_TASK_PAGES_SHIFT) * 4096;
+    return (size_t)(wi_load_relaxed(&task->flags) >> WI_TASK_PAGES_SHIFT) * WI_TASK_PAGE_BYTES;
 }
 /* Whoever may write it, see there. */
 static inline void wi_task_mark(struct weir_task *task, uint32_t flag)
 {
     wi_store_relaxed(&task->flags, wi_load_relaxed(&task->flags) | flag);
 }
-
-/* Records.  open before any, close after the last. */
-void wi_task_slab_open(int64_t records_max);
-void wi_task_slab_close(void);
-
-/* Calls fn for every record, in use or not, until it returns false.  The runtime stays open
- * meanwhile; records that are added meanwhile may be left out.  Any thread. */
-void wi_task_each_record(bool (*fn)(struct weir_task *task, void *arg), void *arg);
-
-/* The task whose parker it is; NULL: it is no task's. */
-struct weir_task *wi_task_of_parker(struct wi_parker *parker);
 
 /* The calling code's task, NULL outside tasks.  Not to be cached over a wait. */
 struct weir_task *wi_task_current(void);
@@ -141,6 +134,8 @@ void wi_task_drop_run(struct wi_worker *worker, struct weir_task *task);
 void wi_task_check_handle(const struct weir_task *task, const char *call);
 void wi_task_drop_handle(struct weir_task *task);
 
+/* Tasks started since wi_task_count_from_zero(), and those of them that live.  Any thread. */
+void wi_task_count_from_zero(void);
 int64_t wi_task_count_started(void);
 int64_t wi_task_count_live(void);
 

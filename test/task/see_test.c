@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "support/run.h"
+#include "task/record.h"
 
 static int wait_to_be_canceled(void *arg)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Records of tasks: small, type-stable, used again, given back when run and handle have let go. */
+/* Control blocks: small, and late wakes and handles that were given back do no harm. */
 #include "task/task.h"
 
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,29 +27,6 @@ static void a_control_block_is_four_cache_lines(void **state)
         skip();
     }
     assert_int_equal(sizeof(struct weir_task), 256);
-}
-
-static void a_record_is_used_again_once_run_and_handle_let_go(void **state)
-{
-    (void)state;
-    runtime_open(&loop_opts);
-    weir_task *first;
-    weir_task *second;
-    assert_int_equal(weir_task_start(&first, give_nothing, NULL), 0);
-    while (wi_task_count_live() > 0 && !wi_task_is(first, WI_TASK_FINISHED))
-        IGNORE(weir_turn(WEIR_DONT_WAIT));
-    assert_int_equal(weir_task_start(&second, give_nothing, NULL), 0);
-    assert_ptr_not_equal(first, second); /* the handle keeps the record */
-    const uint64_t number = wi_task_id(first);
-    assert_int_equal(weir_task_join(first, NULL, WEIR_NO_DEADLINE), 0);
-    assert_int_equal(weir_task_join(second, NULL, WEIR_NO_DEADLINE), 0);
-    weir_task *third;
-    assert_int_equal(weir_task_start(&third, give_nothing, NULL), 0);
-    assert_true(third == first || third == second);
-    assert_true(wi_task_id(third) > number);
-    assert_int_equal(weir_task_join(third, NULL, WEIR_NO_DEADLINE), 0);
-    assert_int_equal(wi_task_count_live(), 0);
-    runtime_close();
 }
 
 /* A wake for an ended task, or for its successor in the record, is spurious. */
@@ -79,44 +55,6 @@ static void late_wakes_change_nothing(void **state)
         wi_wake(parker);
         IGNORE(weir_turn(weir_in_ns(100000)));
     }
-    runtime_close();
-}
-
-/* Foreign threads and tasks take records and give them back in all combinations. */
-static void *start_from_thread(void *arg)
-{
-    for (int i = 0; i < 500; i++) {
-        weir_task *task;
-        CHECK_EQ(weir_task_start(&task, give_nothing, arg), 0);
-        if (i % 2 == 0)
-            CHECK_EQ(weir_task_join(task, NULL, WEIR_NO_DEADLINE), 0);
-        else
-            weir_task_release(task);
-    }
-    return NULL;
-}
-
-static int start_from_task(void *arg)
-{
-    (void)start_from_thread(arg);
-    return 0;
-}
-
-static void records_travel_between_workers_and_threads(void **state)
-{
-    (void)state;
-    const struct weir_opts opts = { .workers = 2 };
-    pthread_t threads[2];
-    runtime_open(&opts);
-    for (int i = 0; i < 2; i++) {
-        assert_int_equal(weir_go(start_from_task, NULL), 0);
-        assert_int_equal(pthread_create(&threads[i], NULL, start_from_thread, NULL), 0);
-    }
-    for (int i = 0; i < 2; i++)
-        assert_int_equal(pthread_join(threads[i], NULL), 0);
-    while (wi_task_count_live() > 0)
-        (void)weir_sleep(weir_in_ms(1));
-    assert_int_equal(wi_task_count_started(), 2002);
     runtime_close();
 }
 
@@ -205,9 +143,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_control_block_is_four_cache_lines),
-        cmocka_unit_test(a_record_is_used_again_once_run_and_handle_let_go),
         cmocka_unit_test(late_wakes_change_nothing),
-        cmocka_unit_test(records_travel_between_workers_and_threads),
         cmocka_unit_test(two_joiners_of_one_task_abort_with_its_number),
         cmocka_unit_test(a_handle_that_was_given_back_aborts_its_user),
     };
