@@ -169,13 +169,6 @@ int wi_chan_recv_locked(struct weir_chan *ch, void *msg, struct wi_waiter **serv
     return WEIR_ECLOSED;
 }
 
-void wi_chan_withdraw(struct weir_chan *ch, struct wi_waiter *waiter)
-{
-    wi_lock(&ch->lock);
-    wi_list_remove(&waiter->node);
-    wi_unlock(&ch->lock);
-}
-
 const struct wi_waitable wi_chan_send_waitable = { .what = "send to channel" };
 const struct wi_waitable wi_chan_recv_waitable = { .what = "receive from channel" };
 

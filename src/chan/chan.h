@@ -49,9 +49,6 @@ static inline bool wi_chan_receivable_locked(const struct weir_chan *ch)
 extern const struct wi_waitable wi_chan_send_waitable;
 extern const struct wi_waitable wi_chan_recv_waitable;
 
-/* Takes a waiter that gave up off the channel's queues. */
-void wi_chan_withdraw(struct weir_chan *ch, struct wi_waiter *waiter);
-
 /* Whether the invariants of chan.c hold. */
 bool wi_chan_valid(struct weir_chan *ch);
 
