@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Where ready tasks lie, and which is next.
  *
- * Order of the search: the global queue first where the poller was just looked at, which is after
- * 64 runs at the latest; the slot of the task woken last, or else the task spawned last (at most
+ * Order of the search: the global queue first, once in 61 runs or a few more (it is seen to when
+ * the poller is looked at); the slot of the task woken last, or else the task spawned last (at most
  * LIFO_MAX times in a row); the own queue; the global queue; the backlog; then, as a searcher, what
  * lies on others.
  *

@@ -14,7 +14,8 @@
 #include "task/worker.h"
 
 enum {
-    WI_READY_LIFO_MAX = 8 /* newest tasks in a row before the queue has a turn */
+    WI_READY_GLOBAL_FIRST_AFTER = 61, /* runs, before the global queue comes first once */
+    WI_READY_LIFO_MAX = 8             /* newest tasks in a row before the queue has a turn */
 };
 
 /* A slice that takes longer is long: others shall not wait behind it. */

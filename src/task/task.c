@@ -445,19 +445,20 @@ void wi_task_finish(struct weir_task *task)
     const int result = task->result;
     if (wi_unlikely(result < 0))
         report_unread(task);
-    /* Without a handle there is no joiner, and there will be none. */
-    if (has_handle(task)) {
-        wi_lock(&task->lock);
-        wi_task_mark(task, WI_TASK_FINISHED);
-        struct wi_waiter *joiner = wi_waitlist_claim_first(&task->joiners);
-        wi_unlock(&task->lock);
-        if (joiner != NULL)
-            wi_waiter_done(joiner, result);
-    }
-    /* While the run holds its reference the record stays this task's, linked into the scope. */
+    /* The scope first, so that who has joined its last task finds it empty.  While the run holds
+     * its reference the record stays this task's. */
     if (wi_unlikely(result < 0))
         wi_scope_child_failed(scope, task, result);
     wi_scope_child_ended(scope, task);
+    /* Without a handle there is no joiner, and there will be none. */
+    if (!has_handle(task))
+        return;
+    wi_lock(&task->lock);
+    wi_task_mark(task, WI_TASK_FINISHED);
+    struct wi_waiter *joiner = wi_waitlist_claim_first(&task->joiners);
+    wi_unlock(&task->lock);
+    if (joiner != NULL)
+        wi_waiter_done(joiner, result);
 }
 
 void wi_task_drop_run(struct wi_worker *worker, struct weir_task *task)

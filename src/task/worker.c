@@ -334,8 +334,12 @@ static struct weir_task *find_own(struct wi_thread *thread, struct wi_worker *wo
     if (countdown <= 0) {
         release_held(worker);
         (void)poll_now(thread, worker);
-        if ((task = wi_ready_pop_global(worker)) != NULL)
-            return task;
+        const uint64_t runs = wi_load_relaxed(&worker->runs);
+        if (runs - worker->global_first_at >= WI_READY_GLOBAL_FIRST_AFTER) {
+            worker->global_first_at = runs;
+            if ((task = wi_ready_pop_global(worker)) != NULL)
+                return task;
+        }
     }
     if ((task = wi_ready_pop(worker)) != NULL || (task = wi_ready_pop_global(worker)) != NULL)
         return task;

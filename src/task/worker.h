@@ -91,7 +91,8 @@ struct wi_worker {
     wi_atomic_ptr holder; /* the thread; NULL: the monitor */
     /* owner: the holder in state RUNTIME, see above */
     int index;
-    int lifo_left; /* how often the slot `next` may still be taken in a row */
+    uint64_t global_first_at; /* `runs` when the global queue came first last */
+    int lifo_left;            /* how often the slot `next` may still be taken in a row */
     int poll_interval;
     weir_time polled;       /* when the poller was looked at last */
     uint64_t polled_runs;   /* `runs` then */
