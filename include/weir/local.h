@@ -24,8 +24,9 @@ typedef struct weir_local weir_local;
 struct weir_local_opts {
     size_t size; /* sizeof(struct weir_local_opts); 0 counts as that */
     /* Called for a value that is not NULL when it is replaced, and at the end of its task; outside
-     * tasks at the end of the thread.  A key with it and without `inherit` is not inherited, since
-     * two would free one value. */
+     * tasks at the end of the thread.  It may set values there, which are destroyed too, up to four
+     * times over.  A key with it and without `inherit` is not inherited, since two would free one
+     * value. */
     void (*destroy)(void *value);
     /* What a child gets for a value that is not NULL; NULL: no value.  The spawner calls it. */
     void *(*inherit)(void *value);

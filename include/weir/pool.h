@@ -41,7 +41,8 @@ WEIR_API void weir_pool_destroy(weir_pool *pool);
 /* Runs fn(arg) on a thread of the pool and waits for its end.
  *
  *   pool      borrowed; NULL: the runtime's own
- *   deadline  until when the job may wait for a thread
+ *   deadline  until when the job may wait for a thread; an idle one too takes a moment to come, so
+ *             with an instant that has passed fn is hardly ever called
  *
  *   0                fn has returned
  *   WEIR_ETIMEDOUT, WEIR_ECANCELED  fn was not started and never will be
