@@ -19,7 +19,8 @@
  *
  * The library never forks, exits, prints, reads the environment or changes a signal disposition
  * by itself.  In a forked child without exec whatever needs the runtime refuses with WEIR_EFORKED;
- * what needs none (clocks, channels and locks between threads) goes on to work. */
+ * what needs none (clocks, channels and locks between threads) goes on to work.  Scopes that the
+ * forking code had open it leaves open: their tasks are not in the child. */
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -104,6 +104,7 @@ WEIR_API WEIR_CHECK int weir_task_start_with(weir_task **out, weir_task_fn *fn, 
  *   0               ended; the handle is gone
  *   WEIR_ETIMEDOUT  not ended; the handle stays
  *   WEIR_EDEADLK    the task is the caller
+ *   WEIR_EFORKED    it has not ended, and is not in this process; the handle stays
  *
  * Ambient cancellation does not interrupt it.  Callers: task (parks), thread (blocks). */
 WEIR_API WEIR_CHECK int weir_task_join(weir_task *task, int *result, weir_time deadline);

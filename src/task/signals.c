@@ -128,8 +128,9 @@ static int watch_locked(void)
 
 static void unwatch_locked(void)
 {
-    if (table.watched)
-        wi_loop_unwatch(wi_runtime_loop(), &table.watch);
+    struct wi_loop *loop = wi_runtime_loop();
+    if (table.watched && loop != NULL) /* a forked child has none */
+        wi_loop_unwatch(loop, &table.watch);
     table.watched = false;
 }
 

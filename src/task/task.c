@@ -514,6 +514,9 @@ int weir_task_join(weir_task *task, int *result, weir_time deadline)
     } else if (deadline == WEIR_DONT_WAIT) {
         wi_unlock(&task->lock);
         return WEIR_ETIMEDOUT;
+    } else if (wi_runtime_check() == WEIR_EFORKED) {
+        wi_unlock(&task->lock);
+        return WEIR_EFORKED;
     } else {
         if (!wi_list_empty(&task->joiners))
             wi_bug_misuse("weir_task_join", "two callers join one task", (int64_t)wi_task_id(task));

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -217,6 +218,28 @@ static void objects_outlive_the_runtime_that_watched_for_them(void **state)
     runtime_close();
 }
 
+static void a_forked_child_lets_go_of_what_its_parent_has_opened(void **state)
+{
+    (void)state;
+    runtime_open(NULL);
+    weir_signals *signals = open_for(SIGUSR1, 0);
+    const pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        weir_signals_close(signals);
+        struct sigaction now;
+        CHECK_EQ(sigaction(SIGUSR1, NULL, &now), 0);
+        _exit(now.sa_handler == SIG_DFL ? 0 : 1);
+    }
+    int status = 1;
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK_EQ(status, 0);
+    send(SIGUSR1); /* still caught here */
+    CHECK_EQ(weir_signals_wait(signals, NULL, WEIR_NO_DEADLINE), 0);
+    weir_signals_close(signals);
+    runtime_close();
+}
+
 /* ThreadSanitizer holds a signal back until its thread next calls the C library, which one that
  * sleeps in the runtime does not.  There another thread takes the signals. */
 static int ended;
@@ -255,6 +278,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_caught_is_refused_and_changes_nothing),
         cmocka_unit_test(a_canceled_wait_takes_no_signal),
         cmocka_unit_test(objects_outlive_the_runtime_that_watched_for_them),
+        cmocka_unit_test(a_forked_child_lets_go_of_what_its_parent_has_opened),
     };
     if (!built_with_thread_sanitizer())
         return cmocka_run_group_tests(tests, NULL, NULL);

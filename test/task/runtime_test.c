@@ -252,6 +252,14 @@ static void nothing_is_left_behind(void **state)
 
 /* In a forked child the poller is shared with the parent: the child must not take its events, and
  * what waits there blocks like any thread. */
+static weir_task *of_the_parent;
+
+static int sleep_on(void *arg)
+{
+    (void)arg;
+    return weir_sleep(WEIR_NO_DEADLINE);
+}
+
 static int child_of_the_opener(void)
 {
     int value = 0;
@@ -266,11 +274,13 @@ static int child_of_the_opener(void)
     ok = ok && weir_chan_create(&ch, &opts) == 0;
     ok = ok && weir_chan_recv(ch, &value, weir_in_ms(5)) == WEIR_ETIMEDOUT;
     ok = ok && weir_sleep(weir_in_ms(5)) == 0;
+    ok = ok && weir_task_join(of_the_parent, NULL, WEIR_NO_DEADLINE) == WEIR_EFORKED;
     return ok ? 0 : 1;
 }
 
 static void fork_and_check(void)
 {
+    CHECK_EQ(weir_task_start(&of_the_parent, sleep_on, NULL), 0);
     const pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0)
@@ -278,6 +288,8 @@ static void fork_and_check(void)
     int status = 1;
     CHECK_EQ(waitpid(child, &status, 0), child);
     CHECK_EQ(status, 0);
+    weir_task_cancel(of_the_parent, WEIR_ECANCELED);
+    CHECK_EQ(weir_task_join(of_the_parent, NULL, WEIR_NO_DEADLINE), 0);
 }
 
 static int fork_in_a_task(void *arg)
