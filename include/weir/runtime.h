@@ -78,16 +78,19 @@ struct weir_opts {
  * Callers: thread (blocks): for a moment, while no other weir call runs. */
 WEIR_API WEIR_CHECK int weir_open(const struct weir_opts *opts);
 
-/* Cancels every task with cause WEIR_ECANCELED, waits for their ends until the deadline, then
- * closes the runtime.  The log says how many tasks were left over; it also names each task outside
- * of any opened scope that ends with an error (but WEIR_ECANCELED) while nobody holds its handle.
+/* Cancels every task with cause WEIR_ECANCELED, also those in scopes that other threads have open,
+ * waits for their ends until the deadline, then closes the runtime.  Handles of its tasks are gone
+ * then: they are to be joined or released before.  Channels, locks, timers and what else was
+ * created stay, and threads go on waiting for them.  The log says how many tasks were left over; it
+ * also names each task outside of any opened scope that ends with an error (but WEIR_ECANCELED)
+ * while nobody holds its handle.
  *
  *   0               closed; another may be opened
  *   WEIR_ETIMEDOUT  some task did not end, and a dump is in the log; the runtime stays open and
  *                   the call may be repeated
  *   WEIR_ENOTOPEN, WEIR_EFORKED
  *
- * Callers: thread (blocks): who opened; under `loop` it turns. */
+ * Callers: thread (blocks): who opened, with no scope or timeout open; under `loop` it turns. */
 WEIR_API WEIR_CHECK int weir_close(weir_time deadline);
 
 /* Whether a runtime is open in this process.  Callers: any; never waits. */

@@ -64,7 +64,9 @@ static int add_locked(struct wi_list *bucket, int fd, struct foreign **out)
         return rc;
     struct foreign *fresh = record;
     wi_io_init(&fresh->io, fd, wi_io_on_ready);
-    rc = wi_loop_watch(wi_runtime_loop(), &fresh->io.watch, WI_POLL_READ | WI_POLL_WRITE);
+    struct wi_loop *loop = wi_runtime_loop();
+    rc = loop != NULL ? wi_loop_watch(loop, &fresh->io.watch, WI_POLL_READ | WI_POLL_WRITE)
+                      : WEIR_ENOTOPEN;
     if (rc != 0) {
         wi_stable_give(&records, fresh);
         return rc;
@@ -96,9 +98,17 @@ static void part(struct foreign *foreign)
     wi_lock(&table_lock);
     if (--foreign->users == 0) {
         wi_list_remove(&foreign->node);
-        wi_loop_unwatch(wi_runtime_loop(), &foreign->io.watch);
+        struct wi_loop *loop = wi_runtime_loop();
+        if (loop != NULL) /* else its poller is gone, while a thread was in a select */
+            wi_loop_unwatch(loop, &foreign->io.watch);
         wi_stable_give(&records, foreign);
     }
+    wi_unlock(&table_lock);
+}
+
+void wi_fd_waits_close(void)
+{
+    wi_lock(&table_lock);
     wi_unlock(&table_lock);
 }
 

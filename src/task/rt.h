@@ -41,7 +41,7 @@ struct wi_runtime {
     wi_atomic_u32 idle_count;
     wi_atomic_u32 searching; /* workers looking for something to steal, or woken to */
     wi_atomic_u32 hogs;      /* threads that run a task without a worker */
-    wi_atomic_u32 outsiders; /* threads without a worker that are making a task ready */
+    wi_atomic_u32 outsiders; /* threads without a worker that start a task or make one ready */
     wi_atomic_i64 hogs_relieved;
     wi_atomic_i64 blocked_ns;     /* monitor writes: `loop` kept from turning, in all */
     wi_atomic_i64 blocked_now_ns; /* monitor writes: and now */

@@ -23,6 +23,7 @@
 #include "sync/spin.h"
 #include "sync/thread_parker.h"
 #include "task/deadlock.h"
+#include "task/guests.h"
 #include "task/overflow.h"
 #include "task/record.h"
 #include "task/report.h"
@@ -423,9 +424,16 @@ int weir_close(weir_time deadline)
     struct wi_thread *self = wi_thread_self();
     if (self != wi_rt.opener)
         wi_bug_misuse("weir_close", "only the thread that opened may close", 0);
+    if (wi_task_current() != NULL)
+        wi_bug_misuse("weir_close", "not from a task", (int64_t)weir_task_id());
+    if (wi_current_parker()->regions != NULL)
+        wi_bug_misuse("weir_close", "the caller has a scope open, or a timeout", 0);
     report_leftovers();
     weir_scope_cancel(&wi_rt.root, WEIR_ECANCELED);
+    wi_guests_cancel(WEIR_ECANCELED);
     rc = wi_scope_wait(&wi_rt.root, deadline, WI_WAIT_UNCANCELABLE);
+    if (rc == 0)
+        rc = wi_guests_wait(deadline);
     if (rc != 0) {
         report_undead();
         return rc;
@@ -433,10 +441,12 @@ int weir_close(weir_time deadline)
 
     wi_signals_forget();
     wi_vehicles_close();
-    /* Threads of others that have woken a task may still be on their way out of the runtime. */
-    while (wi_load_acquire(&wi_rt.outsiders) != 0) /* pairs with wi_task_make_ready() */
+    /* Threads of others that have woken a task, or are told that none can be started any more, may
+     * still be on their way out of the runtime. */
+    wi_store_seq_cst(&wi_rt.open, 0);
+    while (wi_load_seq_cst(&wi_rt.outsiders) != 0) /* pairs with who is counted */
         wi_os_thread_yield();
-    wi_store_release(&wi_rt.open, 0);
+    wi_fd_waits_close();
     /* First the monitor, which may be starting a thread; its loop stays for who notifies it. */
     wi_monitor_stop();
     threads_join_all();

@@ -41,6 +41,7 @@
 #include "base/sized.h"
 #include "task/after.h"
 #include "task/extras.h"
+#include "task/guests.h"
 #include "task/report.h"
 #include "task/runtime.h"
 #include "task/task.h"
@@ -59,7 +60,7 @@ void wi_scope_init(struct weir_scope *scope)
 }
 
 /* Pairs with itself: what the one who lets go first did to the scope comes before it is freed. */
-static void let_go(struct weir_scope *scope)
+void wi_scope_let_go(struct weir_scope *scope)
 {
     if (wi_load_acquire(&scope->references) == 1 || wi_sub_acq_rel(&scope->references, 1) == 1)
         wi_free(scope);
@@ -84,7 +85,7 @@ static void claim_open(struct work *work, struct wi_parker *parker, struct wi_re
         if (at->kind != WI_REGION_SCOPE || scope->claim != 0)
             continue;
         scope->claim = cause;
-        (void)wi_add_relaxed(&scope->references, 1);
+        wi_scope_retain(scope);
         scope->next_claimed = work->scopes;
         work->scopes = scope;
     }
@@ -133,7 +134,7 @@ static void finish(struct work *work)
         wi_lock(&scope->lock);
         cancel_locked(work, scope, scope->claim); /* c */
         wi_unlock(&scope->lock);
-        let_go(scope); /* d */
+        wi_scope_let_go(scope); /* d */
     }
     struct weir_after *after;
     while ((after = work->afters) != NULL) {
@@ -376,7 +377,7 @@ int wi_scope_drain(weir_scope *scope, weir_time deadline)
 void wi_scope_destroy(weir_scope *scope)
 {
     wi_bug_unless_cmp(scope->count, ==, 0);
-    let_go(scope);
+    wi_scope_let_go(scope);
 }
 
 int64_t wi_scope_children(weir_scope *scope)
@@ -399,6 +400,11 @@ void wi_scope_each_child(struct weir_scope *scope, bool (*fn)(struct weir_task *
 }
 
 /* -- public ----------------------------------------------------------------------------------- */
+
+static bool of_a_thread(const struct wi_parker *parker)
+{
+    return parker->number <= 0;
+}
 
 int weir_scope_open(weir_scope **out, const struct weir_scope_opts *opts)
 {
@@ -429,6 +435,8 @@ int weir_scope_open(weir_scope **out, const struct weir_scope_opts *opts)
         if (cause != 0)
             weir_scope_cancel(scope, cause);
     }
+    if (of_a_thread(parker))
+        wi_guest_add(scope);
     *out = scope;
     return 0;
 }
@@ -494,6 +502,8 @@ int weir_scope_close_error(weir_scope *scope, struct weir_scope_error *error, we
     check_closer(scope, parker);
     int result = end_locked(scope, deadline);
     wi_unlock(&scope->lock);
+    if (of_a_thread(parker))
+        wi_guest_remove(scope);
     wi_region_end(&scope->region);
     if (wi_unlikely(!wi_list_empty(&scope->afters)))
         wi_after_forget_all(&scope->afters);
@@ -505,7 +515,7 @@ int weir_scope_close_error(weir_scope *scope, struct weir_scope_error *error, we
         weir_scope_error_release(&scope->error);
     else
         wi_sized_give(error, &scope->error, sizeof(scope->error));
-    let_go(scope);
+    wi_scope_let_go(scope);
     return result;
 }
 

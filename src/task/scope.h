@@ -46,11 +46,21 @@ struct weir_scope {
     int claim; /* the cause for which a cancellation has taken it to its list, 0 */
     /* owner: that cancellation */
     struct weir_scope *next_claimed;
-    /* atomic: the opener, and that cancellation while it has it on its list */
+    /* guarded by the lock of guests.c, if a plain thread has opened it */
+    struct wi_list guest;
+    bool guest_told; /* by weir_close() */
+    /* atomic: the opener; that cancellation while it has it on its list; who closes the runtime */
     wi_atomic_u32 references;
 };
 
 void wi_scope_init(struct weir_scope *scope);
+
+/* One more reference to the memory, and one less: the last one frees it. */
+static inline void wi_scope_retain(struct weir_scope *scope)
+{
+    (void)wi_add_relaxed(&scope->references, 1);
+}
+void wi_scope_let_go(struct weir_scope *scope);
 
 /* In a scope with a limit every child needs a slot first, for which the caller may wait: so not
  * while it holds a worker.  0; WEIR_ECANCELED; WEIR_EAGAIN if it is full and may not wait. */

@@ -219,7 +219,7 @@ static int submit_vehicle(struct wi_worker *worker, const struct spawn *spawn,
 WI_INLINE int spawn_on(struct wi_thread *thread, struct wi_worker *worker,
                        const struct spawn *spawn, struct weir_task **out)
 {
-    struct weir_task *task;
+    struct weir_task *task = NULL;
     int rc = wi_record_take(worker, &task);
     if (rc != 0) {
         wi_scope_slot_give(spawn->scope);
@@ -243,6 +243,20 @@ WI_INLINE int spawn_on(struct wi_thread *thread, struct wi_worker *worker,
     return 0;
 }
 
+/* By a thread without a worker, while the runtime may be closing: counted first, then looks whether
+ * it is open; weir_close() says that it is not, then waits until nobody is counted. */
+static int spawn_from_outside(struct wi_thread *thread, const struct spawn *spawn,
+                              struct weir_task **out)
+{
+    (void)wi_add_seq_cst(&wi_rt.outsiders, 1);
+    const int rc =
+        wi_load_seq_cst(&wi_rt.open) != 0 ? spawn_on(thread, NULL, spawn, out) : WEIR_ENOTOPEN;
+    (void)wi_sub_acq_rel(&wi_rt.outsiders, 1); /* pairs with weir_close() */
+    if (rc == WEIR_ENOTOPEN)
+        wi_scope_slot_give(spawn->scope);
+    return rc;
+}
+
 WI_INLINE int spawn_task(const struct spawn *spawn, struct weir_task **out)
 {
     const int rc = wi_scope_slot_take(spawn->scope, !spawn->dont_wait);
@@ -250,9 +264,10 @@ WI_INLINE int spawn_task(const struct spawn *spawn, struct weir_task **out)
         return rc;
     struct wi_thread *thread = wi_thread_self(); /* anew: a slot may have been waited for */
     struct wi_worker *worker = thread != NULL ? wi_worker_enter_on(thread) : NULL;
+    if (wi_unlikely(worker == NULL))
+        return spawn_from_outside(thread, spawn, out);
     const int spawned = spawn_on(thread, worker, spawn, out);
-    if (worker != NULL)
-        wi_worker_leave_on(thread);
+    wi_worker_leave_on(thread);
     return spawned;
 }
 

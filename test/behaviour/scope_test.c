@@ -342,6 +342,94 @@ static int close_in_wrong_order(void *arg)
     return close_scope(outer);
 }
 
+/* -- closing the runtime ---------------------------------------------------------------------- */
+
+static int nap(void *arg)
+{
+    (void)arg;
+    return weir_sleep(weir_in_ns(100000));
+}
+
+static int hold_a_scope(void *arg)
+{
+    struct tally *tally = arg;
+    weir_scope *scope = open_scope();
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(weir_go(sleep_until_canceled, tally), 0);
+    bump(&tally->release);
+    CHECK_EQ(close_scope(scope), WEIR_ECANCELED);
+    CHECK_EQ(peek(&tally->canceled), 3);
+    return 0;
+}
+
+static void closing_the_runtime_ends_what_threads_have_in_scopes(void **state)
+{
+    (void)state;
+    struct tally tally = { .scope = NULL };
+    runtime_open(NULL);
+    weir_thread *thread;
+    CHECK_EQ(weir_thread_start(&thread, hold_a_scope, &tally), 0);
+    while (peek(&tally.release) == 0)
+        CHECK_EQ(weir_sleep(weir_in_ns(100000)), 0);
+    runtime_close();
+    CHECK_EQ(peek(&tally.canceled), 3);
+    CHECK_EQ(weir_thread_join(thread, NULL, WEIR_NO_DEADLINE), 0);
+}
+
+static int refuse_to_end(void *arg)
+{
+    struct tally *tally = arg;
+    while (peek(&tally->release) == 0)
+        IGNORE(weir_shield(nap, NULL, WEIR_NO_DEADLINE));
+    return 0;
+}
+
+static int hold_a_stubborn_scope(void *arg)
+{
+    struct tally *tally = arg;
+    weir_scope *scope = open_scope();
+    CHECK_EQ(weir_go(refuse_to_end, tally), 0);
+    bump(&tally->started);
+    CHECK_EQ(close_scope(scope), WEIR_ECANCELED);
+    scope = open_scope(); /* the runtime is closing: nothing starts any more */
+    CHECK_EQ(weir_go(sleep_until_canceled, tally), WEIR_ECANCELED);
+    CHECK_EQ(close_scope(scope), WEIR_ECANCELED);
+    return 0;
+}
+
+static void the_runtime_stays_open_while_a_threads_scope_has_a_child(void **state)
+{
+    (void)state;
+    struct tally tally = { .scope = NULL };
+    runtime_open(NULL);
+    weir_thread *thread;
+    CHECK_EQ(weir_thread_start(&thread, hold_a_stubborn_scope, &tally), 0);
+    while (peek(&tally.started) == 0)
+        CHECK_EQ(weir_sleep(weir_in_ns(100000)), 0);
+    CHECK_EQ(weir_close(weir_in_ms(5)), WEIR_ETIMEDOUT);
+    bump(&tally.release);
+    CHECK_EQ(weir_thread_join(thread, NULL, WEIR_NO_DEADLINE), 0);
+    runtime_close();
+}
+
+static void run_close_within(void)
+{
+    runtime_open(NULL);
+    (void)open_scope();
+    IGNORE(weir_close(WEIR_NO_DEADLINE));
+}
+
+static int close_the_runtime(void *arg)
+{
+    (void)arg;
+    return weir_close(WEIR_DONT_WAIT);
+}
+
+static void run_close_from_a_task(void)
+{
+    run_body(close_the_runtime, NULL);
+}
+
 static void run_leave_open(void)
 {
     run_body(leave_open, NULL);
@@ -360,6 +448,10 @@ static void misuse_aborts_and_says_what(void **state)
     assert_non_null(strstr(text, "ended with a scope open"));
     assert_int_equal(run_in_child(run_wrong_order, text, sizeof(text)), 128 + 6);
     assert_non_null(strstr(text, "reverse order"));
+    assert_int_equal(run_in_child(run_close_within, text, sizeof(text)), 128 + 6);
+    assert_non_null(strstr(text, "the caller has a scope open"));
+    assert_int_equal(run_in_child(run_close_from_a_task, text, sizeof(text)), 128 + 6);
+    assert_non_null(strstr(text, "misuse of weir_close"));
 }
 
 int main(void)
@@ -378,6 +470,8 @@ int main(void)
         cmocka_unit_test(children_may_spawn_siblings_until_the_last_has_ended),
         cmocka_unit_test(a_scopes_deadline_is_its_childrens_ambient_one),
         cmocka_unit_test(a_plain_thread_has_scopes),
+        cmocka_unit_test(closing_the_runtime_ends_what_threads_have_in_scopes),
+        cmocka_unit_test(the_runtime_stays_open_while_a_threads_scope_has_a_child),
         cmocka_unit_test(without_a_runtime_no_scope_opens),
         cmocka_unit_test(misuse_aborts_and_says_what),
     };

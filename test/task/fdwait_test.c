@@ -88,11 +88,43 @@ static void plain_threads_wait_too(void **state)
     assert_int_equal(weir_close(weir_in_ms(10000)), 0);
 }
 
+static int select_over_the_close(void *arg)
+{
+    struct weir_select_case cases[] = {
+        { .op = WEIR_SELECT_READABLE, .fd = fds[0] },
+        { .op = WEIR_SELECT_EVENT, .event = arg },
+    };
+    const int which = weir_select(cases, 2, WEIR_NO_DEADLINE);
+    /* On a busy machine it may have come only after the close. */
+    return which == 1 || cases[which].result == WEIR_ENOTOPEN ? 0 : 1;
+}
+
+static void a_thread_leaves_a_select_after_the_runtime_has_closed(void **state)
+{
+    (void)state;
+    weir_event *event;
+    weir_thread *thread;
+    int result = 1;
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(weir_event_create(&event), 0);
+    assert_int_equal(weir_open(NULL), 0);
+    assert_int_equal(weir_thread_start(&thread, select_over_the_close, event), 0);
+    assert_int_equal(weir_sleep(weir_in_ms(10)), 0);
+    assert_int_equal(weir_close(weir_in_ms(10000)), 0);
+    weir_event_set(event);
+    assert_int_equal(weir_thread_join(thread, &result, WEIR_NO_DEADLINE), 0);
+    assert_int_equal(result, 0);
+    weir_event_destroy(event);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tasks_wait_under_every_scheduler),
         cmocka_unit_test(plain_threads_wait_too),
+        cmocka_unit_test(a_thread_leaves_a_select_after_the_runtime_has_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
