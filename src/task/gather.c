@@ -98,6 +98,15 @@ static int gather(struct weir_call *calls, size_t count, const struct weir_gathe
     return rc;
 }
 
+static bool any_canceled(const struct weir_call *calls, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (calls[i].result == WEIR_ECANCELED)
+            return true;
+    }
+    return false;
+}
+
 int weir_gather(struct weir_call *calls, size_t count, const struct weir_gather_opts *opts,
                 weir_time deadline)
 {
@@ -108,7 +117,11 @@ int weir_gather(struct weir_call *calls, size_t count, const struct weir_gather_
     forget_results(calls, count);
     struct weir_timeout timeout;
     weir_timeout_begin(&timeout, deadline);
-    return weir_timeout_end(&timeout, gather(calls, count, &wanted));
+    int result = gather(calls, count, &wanted);
+    /* The calls have the deadline too, and may all have ended by it before we noticed. */
+    if (result >= 0 && weir_now() >= deadline && any_canceled(calls, count))
+        result = WEIR_ECANCELED;
+    return weir_timeout_end(&timeout, result);
 }
 
 /* -- the first -------------------------------------------------------------------------------- */

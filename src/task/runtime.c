@@ -395,10 +395,18 @@ undo_pools:
     return rc;
 }
 
-/* Once: a close that timed out may be repeated. */
+static bool count_unfinished(struct weir_task *task, void *count)
+{
+    *(int64_t *)count += !wi_task_is(task, WI_TASK_FINISHED);
+    return true;
+}
+
+/* Once: a close that timed out may be repeated.  Who has joined a task may close before it is off
+ * the list. */
 static void report_leftovers(void)
 {
-    const int64_t left = wi_scope_children(&wi_rt.root);
+    int64_t left = 0;
+    wi_scope_each_child(&wi_rt.root, count_unfinished, &left);
     if (left > 0 && wi_rt.log != NULL && wi_region_cause(&wi_rt.root.region) == 0)
         wi_log(WI_LOG_WARN, "%lld tasks were left over as the runtime closed; they are canceled",
                (long long)left);

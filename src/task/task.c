@@ -460,18 +460,21 @@ void wi_task_finish(struct weir_task *task)
     const int result = task->result;
     if (wi_unlikely(result < 0))
         report_unread(task);
-    /* The scope first, so that who has joined its last task finds it empty.  While the run holds
-     * its reference the record stays this task's. */
+    /* It has finished before the scope hears, for who closes that may look at once; and a joiner,
+     * who may close it, is told after the scope.  While the run holds its reference the record
+     * stays this task's. */
+    struct wi_waiter *joiner = NULL;
+    if (has_handle(task)) {
+        wi_lock(&task->lock);
+        wi_task_mark(task, WI_TASK_FINISHED);
+        joiner = wi_waitlist_claim_first(&task->joiners);
+        wi_unlock(&task->lock);
+    } else {
+        wi_task_mark(task, WI_TASK_FINISHED);
+    }
     if (wi_unlikely(result < 0))
         wi_scope_child_failed(scope, task, result);
     wi_scope_child_ended(scope, task);
-    /* Without a handle there is no joiner, and there will be none. */
-    if (!has_handle(task))
-        return;
-    wi_lock(&task->lock);
-    wi_task_mark(task, WI_TASK_FINISHED);
-    struct wi_waiter *joiner = wi_waitlist_claim_first(&task->joiners);
-    wi_unlock(&task->lock);
     if (joiner != NULL)
         wi_waiter_done(joiner, result);
 }
