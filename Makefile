@@ -60,7 +60,7 @@ help:
 	@echo
 	@echo '  make            build the library, the tool, the examples and the tests'
 	@echo '  make demo       build, then see one handler run under all five models (2 minutes)'
-	@echo '  make test       build, then run the tests a user runs (under 5 minutes)'
+	@echo '  make test       build, then run the tests a user runs (about 5 minutes)'
 	@echo '  make check-all  everything: sanitizers, stress, fuzzing, clang, musl, packages (long);'
 	@echo '                  some stages alone: make check-all STAGES="clang musl"'
 	@echo '  make bench      measure beside a raw epoll server, nginx, Go and Node (15 minutes);'

@@ -7,7 +7,9 @@
  * of the thread say what, and whoever arrives does it first, on his own stack.
  *   leave:  a: left = the task, action; b: switch.
  *   arrive: c: does what `left` wants; from then on that task may run elsewhere; d: state USER.
- * Between a and d the thread is inside the runtime and keeps its worker, or has none.
+ * Between a and d the thread is inside the runtime and keeps its worker, or has none.  So a task
+ * that yields may be queued before the switch where nobody else takes from the queue: the only
+ * worker's, which nobody can take from its thread before d.
  * Pairing: whoever runs the task elsewhere after c has it from its parker or a queue, whose release
  * c makes; the acquire there meets it, so the registers are saved. */
 #include "task/run.h"
