@@ -5,12 +5,13 @@
  * routes nothing, times nothing out, and holds no state beyond a few bytes of an unfinished head
  * and how much of the answer is out; what a real server costs above it is the price of being one.
  * The answer has the bytes of weir's own to GET /hello/world, Date included, so that both send the
- * same; or those of a body of BODY_BYTES.  No code of weir is used.
+ * same; or those of a body of BODY_BYTES, or of a refusal.  No code of weir is used.
  *
- *     floor [PORT [BODY_BYTES [close]]]
+ *     floor [PORT [BODY_BYTES [close | refuse]]]
  *
  * PORT 0 or none takes a free one; BODY_BYTES 0 or none greets; `close` ends each connection after
- * one answer.  It prints the port and serves until killed.
+ * one answer, `refuse` answers 503 as weir does when it is overloaded.  It prints the port and
+ * serves until killed.
  *
  * Threads: one. */
 
@@ -33,6 +34,7 @@
 #define BODY_BYTES_MAX (1 << 20)
 
 static const char greeting[] = "Hello, world!\n";
+static const char refusal[] = "overloaded\n";
 
 /* By descriptor.  While an answer is not all sent, the connection is watched for room to write
  * and not read. */
@@ -47,6 +49,7 @@ static size_t answer_bytes;
 static time_t answer_second;
 static size_t body_bytes;
 static bool closes;
+static bool refuses;
 
 static void die(const char *what)
 {
@@ -65,21 +68,23 @@ static void refresh_answer(void)
     struct tm parts;
     gmtime_r(&now, &parts);
     strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &parts);
-    const size_t bytes = body_bytes > 0 ? body_bytes : sizeof greeting - 1;
-    const int head = snprintf(
-        answer, HEAD_BYTES_MAX,
-        "HTTP/1.1 200 OK\r\n"
-        "Content-Length: %zu\r\n"
-        "Date: %s\r\n"
-        "Content-Type: %s\r\n"
-        "%s"
-        "\r\n",
-        bytes, date, body_bytes > 0 ? "application/octet-stream" : "text/plain; charset=utf-8",
-        closes ? "Connection: close\r\n" : "");
+    const char *text = refuses ? refusal : greeting;
+    const size_t bytes = body_bytes > 0 ? body_bytes : strlen(text);
+    const int head =
+        snprintf(answer, HEAD_BYTES_MAX,
+                 "HTTP/1.1 %s\r\n"
+                 "Content-Length: %zu\r\n"
+                 "Date: %s\r\n"
+                 "Content-Type: %s\r\n"
+                 "%s%s"
+                 "\r\n",
+                 refuses ? "503 Service Unavailable" : "200 OK", bytes, date,
+                 body_bytes > 0 ? "application/octet-stream" : "text/plain; charset=utf-8",
+                 refuses ? "Retry-After: 1\r\n" : "", closes ? "Connection: close\r\n" : "");
     if (body_bytes > 0)
         memset(answer + head, 'x', bytes);
     else
-        memcpy(answer + head, greeting, bytes);
+        memcpy(answer + head, text, bytes);
     answer_bytes = (size_t)head + bytes;
 }
 
@@ -196,6 +201,7 @@ int main(int argc, char **argv)
 {
     body_bytes = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
     closes = argc > 3 && strcmp(argv[3], "close") == 0;
+    refuses = argc > 3 && strcmp(argv[3], "refuse") == 0;
     if (body_bytes > BODY_BYTES_MAX) {
         fprintf(stderr, "floor: a body has at most %d bytes\n", BODY_BYTES_MAX);
         return 2;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What bench/http_cost.py and bench/instructions.py load: the smallest answer, a large one, and one
- * behind many routes.  Everything else about it is weir_main()'s, so --model, --cores and --listen
- * choose what is measured.
+/* What bench/http_cost.py and bench/instructions.py load: the smallest answer, a large one, one
+ * behind many routes, and one that keeps its place for ten minutes, so that with --max-running=1
+ * all others wait or are refused.  Everything else about it is weir_main()'s, so --model, --cores
+ * and --listen choose what is measured.
  *
  * The peers in bench/peers/ answer the same paths with the same bytes.
  *
@@ -37,6 +38,14 @@ static int item(weir_request *q, weir_reply *r, void *user)
     return weir_reply_text(r, 200, "item %s of %s\n", name != NULL ? name : "all", of);
 }
 
+static int hold(weir_request *q, weir_reply *r, void *user)
+{
+    (void)q;
+    (void)user;
+    (void)!weir_sleep(weir_in_ms(600000));
+    return weir_reply_text(r, 200, "held\n");
+}
+
 /* Five routes for each of a hundred resources, as a service of some size has them. */
 static int add_many(weir_app *app)
 {
@@ -60,6 +69,9 @@ static int start(weir_app *app)
     int rc = weir_app_route(app, "GET", "/hello/:name", hello, NULL);
     if (rc >= 0)
         rc = weir_app_route(app, "GET", "/body", body, NULL);
+    if (rc >= 0)
+        rc = weir_app_route_with(app, "GET", "/hold", hold, NULL,
+                                 &(struct weir_route_opts){ .deadline_ns = -1 });
     return rc < 0 ? rc : add_many(app);
 }
 

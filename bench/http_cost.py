@@ -5,7 +5,8 @@
 usage: bench/http_cost.py BUILD_DIR [--quick] [--rounds N]
 
 The rows: hello (the smallest answer), pipelined (sixteen of them asked for at once), body (65,536
-bytes), many (one of 500 routes, with two parameters) and close (a connection for each request).
+bytes), many (one of 500 routes, with two parameters), close (a connection for each request) and
+reject (what 503 costs a server that may run nothing more, on a connection that is kept).
 
 The servers take turns, round by round: the floor (bench/floor.c, which knows no routes, and sends
 each pipelined answer by itself as the others do), weir under `tasks` and `loop` with one core,
@@ -33,6 +34,9 @@ START_SECONDS = 1.2     # of a server, warm-up included, as a rule
 MODELS = ("tasks", "loop")
 UNIT = "us of CPU time per request"
 
+REJECT = "reject"
+REJECT_AIM = 1.15
+
 # name: (path, options of the floor, options of wrk, bytes that the answer must have or 0)
 ROWS = {
     "hello": ("/hello/world", (), (), 14),
@@ -40,6 +44,7 @@ ROWS = {
     "body": ("/body", (str(servers.LARGE_BYTES),), (), servers.LARGE_BYTES),
     "many": ("/many/r57/42/items/7", (), (), 0),
     "close": ("/hello/world", ("0", "close"), ("-H", "Connection: close"), 14),
+    REJECT: ("/hello/world", ("0", "refuse"), (), 11),
 }
 
 
@@ -48,14 +53,15 @@ def round_seconds(run):
 
 
 def seconds(run):
-    """About how long it takes: rounds, and starting and warming up six servers for each row."""
-    return len(run.chosen(ROWS)) * 6 * (run.rounds * (round_seconds(run) + 0.1) + START_SECONDS)
+    """About how long it takes: rounds, and starting and warming up the servers of each row."""
+    started = sum(1 + len(MODELS) + (0 if row == REJECT else 3) for row in run.chosen(ROWS))
+    return started * (run.rounds * (round_seconds(run) + 0.1) + START_SECONDS)
 
 
-def read_answer(stream, name, wanted_bytes):
+def read_answer(stream, name, wanted_status, wanted_bytes):
     """Reads one answer and complains about a wrong one: a server that fails is fast."""
     status = stream.readline()
-    if b" 200 " not in status:
+    if wanted_status not in status:
         raise RuntimeError(f"{name} answers {status!r}")
     length = None
     for line in iter(stream.readline, b""):
@@ -76,7 +82,7 @@ def try_out(server, row):
     with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
         with connection.makefile("rb") as stream:
             connection.sendall(f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
-            read_answer(stream, server.name, wanted)
+            read_answer(stream, server.name, b" 503 " if row == REJECT else b" 200 ", wanted)
 
 
 def load(server, row, core, seconds_wanted):
@@ -97,7 +103,9 @@ def load(server, row, core, seconds_wanted):
             process.kill()
             raise
     found = re.search(r"(\d+) requests in", output)
-    if not found or "Non-2xx" in output:
+    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
+    wanted = found.group(1) if found and row == REJECT and found.group(1) != "0" else None
+    if not found or (refused.group(1) if refused else None) != wanted:
         said = " ".join(output.split())[-200:]
         raise RuntimeError(f"wrk against {server.name} failed; it said: {said}")
     return int(found.group(1))
@@ -114,12 +122,15 @@ def turn(server, row, core, seconds_wanted):
 
 
 def contestants(run, row):
+    own = [("floor", servers.floor(run.build, *ROWS[row][1]))]
+    full = servers.FULL if row == REJECT else ()
+    own += [(f"weir {model}", servers.weir(run.build, f"--model={model}", "--cores=1", *full))
+            for model in MODELS]
+    if row == REJECT:
+        return own
     have, missing = servers.peers()
     for line in missing:
         run.leave_out(line)
-    own = [("floor", servers.floor(run.build, *ROWS[row][1]))]
-    own += [(f"weir {model}", servers.weir(run.build, f"--model={model}", "--cores=1"))
-            for model in MODELS]
     return own + have
 
 
@@ -138,6 +149,8 @@ def start(run, row, core, wrk_core, stack):
         run.progress.show(f"{row}: starting {name}")
         try:
             server = stack.enter_context(servers.Server(name, command, core))
+            if row == REJECT and name.startswith("weir "):
+                servers.fill(server, stack)
             try_out(server, row)
             warm_up(server, row, wrk_core)
         except (OSError, RuntimeError) as error:
@@ -192,9 +205,11 @@ def measure(run):
         show(run, row, results)
         for model in MODELS:
             mine = results.get(f"weir {model}")
+            aim = {"aim": REJECT_AIM} if row == REJECT else {}
             for peer, figures in results.items():
                 if mine and not peer.startswith("weir "):
-                    run.add(common.comparison(f"http/{row}/{model}", UNIT, mine, peer, figures))
+                    run.add(common.comparison(f"http/{row}/{model}", UNIT, mine, peer, figures,
+                                              **aim))
     run.progress.note("\nMedians of the rounds.  A ratio of 1.10 means ten per cent more CPU time "
                       "than the floor.")
 

@@ -8,8 +8,9 @@ usage: bench/instructions.py BUILD_DIR [--rows ROW,...]
 Times move by tens of per cent on a busy machine; the number of instructions does not.  Each row is
 run twice under valgrind's callgrind, with a smaller and a larger number of operations; the
 difference, divided by the difference of the numbers, is the cost of one: what starting, ending and
-connecting take is in both and cancels.  Requests go one at a time (sixteen at a time in the row
-`pipelined`), over eight connections in turn, the next when the answer is there, so that nothing
+connecting take is in both and cancels.  Requests go one at a time (sixteen at a time in the rows
+`pipelined` and `reject`, where otherwise it depended on time which look at the poller finds the
+next one), over eight connections in turn, the next when the answer is there, so that nothing
 depends on what happens to arrive together.  The work of the kernel is not in the figures, nor that
 of weir's monitor, which depends on time.
 
@@ -21,6 +22,7 @@ of weir's monitor, which depends on time.
 The baseline holds for one compiler (its major version), its options for optimization, one
 architecture and one C library; elsewhere the check is skipped and says so."""
 import concurrent.futures
+import contextlib
 import json
 import pathlib
 import platform
@@ -53,6 +55,7 @@ HTTP_ROWS = {
     "body": ("/body", 1, False, 400, 2000),
     "many": ("/many/r57/42/items/7", 1, False, 160, 1760),
     "close": ("/hello/world", 1, True, 160, 960),
+    "reject": ("/hello/world", 16, False, 320, 3520),
 }
 # Fewer and more operations.  Of the tree a power of ten; each further prime costs more.
 CORE_COUNTS = {"skynet": (1000, 10000), "sieve": (40, 120)}
@@ -125,11 +128,11 @@ def spent_each(few, many, operations):
     return each
 
 
-def read_answer(stream):
+def read_answer(stream, status):
     """Reads a whole answer, whose length is given."""
     head = b"".join(iter(stream.readline, b"\r\n"))
     length = int(re.search(rb"(?i)content-length: *(\d+)", head).group(1))
-    if b" 200 " not in head.split(b"\r\n", 1)[0] or len(stream.read(length)) != length:
+    if status not in head.split(b"\r\n", 1)[0] or len(stream.read(length)) != length:
         raise RuntimeError(f"a wrong answer: {head[:200]!r}")
 
 
@@ -164,14 +167,14 @@ def let_sleep(pid):
             raise RuntimeError(f"the server is still busy after {RUN_SECONDS_MAX} s")
 
 
-def ask_kept(server, request, at_a_time, count):
+def ask_kept(server, request, at_a_time, count, status):
     kept = [connect(server.port) for _ in range(CONNECTIONS)]
     try:
         for number in range(count // at_a_time):
             connection, stream = kept[number % CONNECTIONS]
             connection.sendall(request * at_a_time)
             for _ in range(at_a_time):
-                read_answer(stream)
+                read_answer(stream, status)
     finally:
         for connection, stream in kept:
             stream.close()
@@ -185,7 +188,7 @@ def ask_closing(server, request, count):
             # Else what we do next may be there when the server looks, or not.
             let_sleep(server.pid)
             connection.sendall(request)
-            read_answer(stream)
+            read_answer(stream, b" 200 ")
             if stream.read(1) != b"":
                 raise RuntimeError("the server sends more than was asked for")
             let_sleep(server.pid)
@@ -196,13 +199,17 @@ def serve(build, row, model, count, out):
     path, at_a_time, closing, _, _ = HTTP_ROWS[row]
     fields = "Host: bench\r\n" + ("Connection: close\r\n" if closing else "")
     request = f"GET {path} HTTP/1.1\r\n{fields}\r\n".encode()
-    name = f"weir {model}"
-    with servers.Server(name, servers.weir(build, f"--model={model}", "--cores=1"),
-                        prefix=callgrind(out), seconds=START_SECONDS_MAX) as server:
+    full = servers.FULL if row == "reject" else ()
+    command = servers.weir(build, f"--model={model}", "--cores=1", *full)
+    with servers.Server(f"weir {model}", command, prefix=callgrind(out),
+                        seconds=START_SECONDS_MAX) as server, contextlib.ExitStack() as held:
+        if full:
+            servers.fill(server, held)
         if closing:
             ask_closing(server, request, count)
         else:
-            ask_kept(server, request, at_a_time, count)
+            ask_kept(server, request, at_a_time, count, b" 503 " if full else b" 200 ")
+        held.close()
         status = server.end(RUN_SECONDS_MAX)
         server.log.seek(0)
         text = server.log.read()

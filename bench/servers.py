@@ -164,6 +164,28 @@ def weir(build, *options):
     return lambda server: [str(build / "bench" / "http"), "--listen=127.0.0.1:PORT", *options]
 
 
+FULL = ("--max-running=1", "--max-waiting=1,10m")
+
+
+def fill(server, stack):
+    """One request runs and one waits, as many as FULL allows: every other is refused.  Both keep
+    their places until the stack is unwound."""
+    for _ in range(2):
+        held = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 10))
+        held.sendall(b"GET /hold HTTP/1.1\r\nHost: bench\r\n\r\n")
+    end = time.monotonic() + START_SECONDS_MAX
+    while time.monotonic() < end:
+        with socket.create_connection(("127.0.0.1", server.port), 10) as asked:
+            asked.settimeout(1)
+            asked.sendall(b"GET /hello/a HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")
+            try:
+                if b" 503 " in asked.recv(64):
+                    return
+            except TimeoutError:
+                pass
+    raise RuntimeError(f"{server.name} refuses nothing with two requests held")
+
+
 def floor(build, *options):
     return lambda server: [str(build / "bench" / "floor"), "PORT", *options]
 

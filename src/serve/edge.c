@@ -48,8 +48,9 @@ enum step {
 
 struct answer {
     int status;
-    const char *text;  /* the body */
-    const char *allow; /* of a 405, or NULL */
+    const char *text;               /* the body */
+    const char *allow;              /* of a 405, or NULL */
+    const struct wi_canned *canned; /* the same, made ahead for the usual client, or NULL */
     bool close;
     bool bodiless; /* the request was HEAD */
     bool old_client;
@@ -66,21 +67,19 @@ static size_t add_field(struct wi_http_out_field *fields, size_t count, const ch
     return count + 1;
 }
 
-/* Sends a whole small answer with one write.  False: it did not go out whole. */
-static bool send_answer(struct wi_conn *conn, const struct answer *answer)
+/* Makes an answer; its length. */
+static size_t write_answer(struct weir_server *server, const struct answer *answer,
+                           const char date[WI_HTTP_DATE_BYTES], char out[ANSWER_BYTES_MAX])
 {
-    struct weir_server *server = wi_conn_server(conn);
-    char date[WI_HTTP_DATE_BYTES];
     char retry[21] = { 0 };
     struct wi_http_out_field fields[3];
-    size_t count = add_field(fields, 0, "Content-Type", "text/plain; charset=utf-8");
+    size_t count = add_field(fields, 0, "Content-Type", WI_EDGE_TYPE);
     if (answer->allow != NULL)
         count = add_field(fields, count, "Allow", answer->allow);
     if (answer->status == 503) {
         (void)wi_http_decimal_write(retry, (uint64_t)server->opts.retry_after_s);
         count = add_field(fields, count, "Retry-After", retry);
     }
-    wi_stamp_read(&server->stamp, wi_now_coarse(), date);
     const size_t text_bytes = strlen(answer->text);
     const struct wi_http_response_out head = {
         .status = answer->status,
@@ -92,15 +91,33 @@ static bool send_answer(struct wi_conn *conn, const struct answer *answer)
         .connection = answer->close ? WI_HTTP_OUT_CLOSE : WI_HTTP_OUT_KEEP,
         .old_client = answer->old_client,
     };
-    char out[ANSWER_BYTES_MAX];
-    const int head_bytes = wi_http_response_write(out, sizeof(out), &head);
+    const int head_bytes = wi_http_response_write(out, ANSWER_BYTES_MAX, &head);
     wi_bug_unless_cmp(head_bytes, >, 0);
-    size_t bytes = (size_t)head_bytes;
-    wi_bug_unless_cmp(bytes + text_bytes, <=, sizeof(out));
-    if (!answer->bodiless) {
-        memcpy(out + bytes, answer->text, text_bytes);
-        bytes += text_bytes;
-    }
+    const size_t bytes = (size_t)head_bytes;
+    wi_bug_unless_cmp(bytes + text_bytes, <=, ANSWER_BYTES_MAX);
+    if (answer->bodiless)
+        return bytes;
+    memcpy(out + bytes, answer->text, text_bytes);
+    return bytes + text_bytes;
+}
+
+static bool is_canned(const struct weir_server *server, const struct answer *answer)
+{
+    return answer->canned != NULL && !answer->close && !answer->bodiless && !answer->old_client &&
+           server->opts.retry_after_s <= WI_CANNED_RETRY_MAX_S;
+}
+
+/* Sends a whole small answer with one write.  False: it did not go out whole. */
+static bool send_answer(struct wi_conn *conn, const struct answer *answer)
+{
+    struct weir_server *server = wi_conn_server(conn);
+    char date[WI_HTTP_DATE_BYTES];
+    char out[ANSWER_BYTES_MAX];
+    wi_stamp_read(&server->stamp, wi_now_coarse(), date);
+    const size_t bytes =
+        wi_likely(is_canned(server, answer))
+            ? wi_canned_write(answer->canned, date, server->opts.retry_after_s, out)
+            : write_answer(server, answer, date, out);
     const int64_t put = wi_transport_write(conn->io.watch.fd, out, bytes);
     wi_atomic_i64 *row = wi_server_row(server);
     wi_count_reply(row, answer->status);
@@ -177,7 +194,10 @@ static enum step refuse_overload(struct wi_conn *conn, struct view *view,
                                  const struct wi_http_request *head, bool close)
 {
     return refuse(conn, view, head,
-                  (struct answer){ .status = 503, .text = "overloaded\n", .close = close });
+                  (struct answer){ .status = 503,
+                                   .text = WI_EDGE_OVERLOADED,
+                                   .canned = &wi_conn_server(conn)->overloaded,
+                                   .close = close });
 }
 
 /* The way of an admitted request: memory, then its task, its place in the line, or the caller. */

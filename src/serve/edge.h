@@ -9,6 +9,10 @@
 #include "serve/conn.h"
 #include "serve/request.h"
 
+/* What the edge answers by itself is text, and this to whoever comes when there is no room. */
+#define WI_EDGE_TYPE "text/plain; charset=utf-8"
+#define WI_EDGE_OVERLOADED "overloaded\n"
+
 /* Reads and judges until nothing more can be done now; then the connection idles, is closed, or
  * belongs to a request.  Takes the record.  Callers: its owner, in a callback or a task; never
  * waits. */

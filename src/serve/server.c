@@ -11,6 +11,7 @@
 #include "base/sized.h"
 #include "loop/stable.h"
 #include "net/transport.h"
+#include "serve/edge.h"
 #include "serve/request.h"
 #include "sync/parker.h"
 #include "task/runtime.h"
@@ -188,6 +189,9 @@ int wi_server_create(weir_server **out, const struct weir_server_opts *opts,
         server->extra.counters != NULL ? server->extra.counters : &server->own_counters;
     fill_opts(&server->opts);
     fill_limits(server);
+    rc = wi_canned_make(&server->overloaded, 503, WI_EDGE_TYPE, WI_EDGE_OVERLOADED,
+                        sizeof(WI_EDGE_OVERLOADED) - 1);
+    wi_bug_unless_cmp(rc, ==, 0);
     wi_list_init(&server->routes);
     wi_list_init(&server->waiting);
     wi_sweep_init(server);

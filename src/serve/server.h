@@ -33,6 +33,7 @@
 #include "http/route.h"
 #include "loop/loop.h"
 #include "loop/wheel.h"
+#include "serve/canned.h"
 #include "sync/lock.h"
 #include "weir/serve.h"
 #include "weir/task.h"
@@ -137,6 +138,7 @@ struct weir_server {
     struct wi_server_counters *counters;
     weir_scope *scope;
     size_t edge_bytes; /* how much of the scratch buffer the edge uses */
+    struct wi_canned overloaded;
 
     /* constant after start */
     struct wi_http_router router; /* its arrays are the server's */
