@@ -31,7 +31,10 @@ bench: deps-test
 	@bench/run build/release $(BENCH)
 figures:
 	@bench/figures.py
-.PHONY: figures
+overload: deps-test
+	@tool/build release programs
+	@bench/overload/run build/release $(OVERLOAD)
+.PHONY: figures overload
 
 debug asan tsan: deps-test
 	@tool/build $@
@@ -65,6 +68,8 @@ help:
 	@echo '                  some stages alone: make check-all STAGES="clang musl"'
 	@echo '  make bench      measure beside a raw epoll server, nginx, Go and Node (15 minutes);'
 	@echo '                  a first look in three: make bench BENCH=--quick'
+	@echo '  make overload   what becomes of the service beyond its capacity: the protocol (hours);'
+	@echo '                  some of it, roughly: make overload OVERLOAD="--quick --rows=A,B"'
 	@echo '  make figures    write doc/figures.md from what make bench found'
 	@echo '  make tidy       check the rules of the tree: layers, names, comments'
 	@echo '  make format     let clang-format decide the form'

@@ -26,6 +26,7 @@
 #include "weir/time.h"
 
 #define MS_MAX 60000
+#define US_MAX (INT64_C(1000) * MS_MAX)
 #define CHUNKS_MAX 1000000
 #define ECHO_PIECE_BYTES ((size_t)32768)
 
@@ -55,6 +56,8 @@ static int index_page(weir_request *request, weir_reply *reply, void *user)
         "\n"
         "GET  /hello/NAME        a greeting: the cost of a request itself\n"
         "GET  /cpu?ms=N          burns N ms of CPU time (at most 60000)\n"
+        "GET  /work?before_us=N&wait_ms=N&after_us=N\n"
+        "                        computes, waits, computes: a request with a backend\n"
         "GET  /wait?ms=N         waits N ms, as on a database; the core is free\n"
         "GET  /block?ms=N        blocks an OS thread for N ms, as an old library\n"
         "GET  /stream?n=N&ms=M   N chunks, M ms apart\n"
@@ -97,18 +100,43 @@ static uint64_t burn_a_little(uint64_t value)
 
 /* Burns CPU time, not time: beside nine others on one core it takes ten times as long.  There is
  * no weir call inside, so the task stays on its thread and the thread's clock is its own. */
+static uint64_t burn_ns(int64_t ns)
+{
+    const int64_t end_ns = thread_cpu_ns() + ns;
+    uint64_t value = (uint64_t)end_ns;
+    while (thread_cpu_ns() < end_ns)
+        value = burn_a_little(value);
+    return value;
+}
+
 static int cpu(weir_request *request, weir_reply *reply, void *user)
 {
     (void)user;
     int64_t ms;
     if (!query_number(request, reply, "ms", 1, MS_MAX, &ms))
         return 0;
-    const int64_t end_ns = thread_cpu_ns() + ms * WEIR_NS_PER_MS;
-    uint64_t value = (uint64_t)end_ns;
-    while (thread_cpu_ns() < end_ns)
-        value = burn_a_little(value);
-    return weir_reply_text(
-        reply, 200, "burned %" PRId64 " ms of CPU time, to find %016" PRIx64 "\n", ms, value);
+    return weir_reply_text(reply, 200,
+                           "burned %" PRId64 " ms of CPU time, to find %016" PRIx64 "\n", ms,
+                           burn_ns(ms * WEIR_NS_PER_MS));
+}
+
+/* What a request that asks a backend costs: some work, a wait, and more work. */
+static int work(weir_request *request, weir_reply *reply, void *user)
+{
+    (void)user;
+    int64_t before_us;
+    int64_t wait_ms;
+    int64_t after_us;
+    if (!query_number(request, reply, "before_us", 100, US_MAX, &before_us) ||
+        !query_number(request, reply, "wait_ms", 0, MS_MAX, &wait_ms) ||
+        !query_number(request, reply, "after_us", 0, US_MAX, &after_us))
+        return 0;
+    uint64_t value = burn_ns(before_us * WEIR_NS_PER_US);
+    const int rc = wait_ms > 0 ? weir_sleep(weir_in_ms(wait_ms)) : 0;
+    if (rc < 0)
+        return rc;
+    value ^= burn_ns(after_us * WEIR_NS_PER_US);
+    return weir_reply_text(reply, 200, "worked, to find %016" PRIx64 "\n", value);
 }
 
 static int wait_route(weir_request *request, weir_reply *reply, void *user)
@@ -233,6 +261,7 @@ static const struct route routes[] = {
     { "GET", "/", index_page, { 0 } },
     { "GET", "/hello/:name", hello, { 0 } },
     { "GET", "/cpu", cpu, { .deadline_ns = SLOW_ROUTE_NS } },
+    { "GET", "/work", work, { .deadline_ns = SLOW_ROUTE_NS } },
     { "GET", "/wait", wait_route, { .deadline_ns = SLOW_ROUTE_NS } },
     { "GET", "/block", block, { .blocking = true, .deadline_ns = SLOW_ROUTE_NS } },
     { "GET", "/stream", stream, { .deadline_ns = STREAM_ROUTE_NS } },

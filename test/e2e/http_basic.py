@@ -52,6 +52,8 @@ def unknown_paths_and_methods_are_told(service):
         check({"GET", "HEAD"} <= allowed, f"Allow: {fields['allow']}")
         c.send(request("/cpu?ms=many"))
         check_equal(c.answer()[0], 400, "a number that is none")
+        c.send(request("/work?before_us=60000000&wait_ms=0&after_us=60000001"))
+        check_equal(c.answer()[0], 400, "one of three numbers out of range")
         c.send(request("/wait?ms=99999999"))
         check_equal(c.answer()[0], 400, "a number out of range")
         c.send(request("/"))
@@ -61,7 +63,8 @@ def unknown_paths_and_methods_are_told(service):
 
 def waits_and_blocks_take_their_time(service):
     with Connection(service) as c:
-        for path, least in (("/wait?ms=80", 0.08), ("/block?ms=80", 0.08), ("/cpu?ms=20", 0.02)):
+        for path, least in (("/wait?ms=80", 0.08), ("/block?ms=80", 0.08), ("/cpu?ms=20", 0.02),
+                            ("/work?before_us=5000&wait_ms=60&after_us=5000", 0.07)):
             began = time.monotonic()
             c.send(request(path))
             status = c.answer()[0]

@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: MIT
+"""The field on which a row is played: servers on one core, generators on the other, what a server
+can do, and what is remembered of an interrupted run.
+
+Other programs should disturb little.  Where that is permitted, a server's session gets the best
+priority of the ordinary class, and a generator, which leaves its core alone most of the time,
+real-time priority.  A server must not have that: the kernel takes the processor from real-time
+programs for 50 ms of each second in which they want all of it."""
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+BENCH = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(BENCH))
+import common  # noqa: E402
+import judge  # noqa: E402
+import servers  # noqa: E402
+
+FOLDER = common.ROOT / "build" / "overload"
+TIMEOUT_S = 1
+PROBES_MAX = 16
+CONNECTIONS_MAX = 1024
+MODELS = ("tasks", "loop", "threads", "cluster", "prefork", "tasks-x4")
+OPTIONS = {"tasks-x4": ("--model=tasks", "--processes=4")}
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+    name: str
+    what: str
+    urls: tuple  # (weight, path)
+    connections: int  # with which the search for saturation begins
+
+    def arguments(self, port):
+        return [word for weight, path in self.urls
+                for word in (f"--weight={weight}", f"http://127.0.0.1:{port}{path}")]
+
+
+API = Workload("api", "2 ms of CPU time", ((1, "/cpu?ms=2"),), 8)
+WAITS = Workload("waits", "50 ms on a backend between 0.1 and 0.4 ms of CPU time",
+                 ((1, "/work?before_us=100&wait_ms=50&after_us=400"),), 16)
+MIX = Workload("mix", "90 % 0.2 ms of CPU time; 10 % 1 ms, a wait of 20 ms, and 4 ms more",
+               ((9, "/work?before_us=200"), (1, "/work?before_us=1000&wait_ms=20&after_us=4000")),
+               8)
+HELLO = Workload("hello", "a greeting", ((1, "/hello/world"),), 8)
+WORKLOADS = {workload.name: workload for workload in (API, WAITS, MIX)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Capacity:
+    rate: float          # C: the largest that is kept within the objective
+    saturation: float    # X: what a closed loop gets
+    unloaded_ms: float   # R0
+    objective_ms: float  # Lo
+
+
+class Shortcoming(RuntimeError):
+    """This row, or this server, cannot be measured here; the text says why."""
+
+
+# -- priorities ----------------------------------------------------------------------------------
+
+def can_be_first():
+    return os.geteuid() == 0
+
+
+def put_first(pid):
+    """The session's share of the core, where sessions share cores by group."""
+    if not can_be_first():
+        return
+    for process in servers.tree(pid):
+        try:
+            pathlib.Path(f"/proc/{process}/autogroup").write_text("-20")
+            return
+        except OSError:
+            pass
+
+
+SERVER_PREFIX = ("nice", "-n", "-20") if can_be_first() else ()
+GENERATOR_PREFIX = ("chrt", "-f", "50") if can_be_first() else ()
+
+
+def two_cores():
+    """(of the server, of the generators, whether they share it)"""
+    all_cores = common.cores()
+    return all_cores[0], all_cores[-1], len(all_cores) == 1
+
+
+# -- the journal ---------------------------------------------------------------------------------
+
+class Journal:
+    """What was measured, a JSON object a line, so that an interrupted run goes on where it was.
+    The first line says under which conditions; under others the rest counts for nothing."""
+
+    def __init__(self, path, settings):
+        self.path = path
+        self.settings = settings
+        self.known = {}
+        self.differs = None
+        lines = self.lines()
+        if lines:
+            before = lines[0]
+            self.differs = next((name for name in settings if before.get(name) != settings[name]),
+                                None)
+            if self.differs is None:
+                self.known = {line["key"]: line["result"] for line in lines[1:]}
+        self.write_known()
+
+    def write_known(self):
+        """Anew, because what stands behind a torn line would not be read."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        new = self.path.with_suffix(".new")
+        with new.open("w", encoding="utf-8") as out:
+            out.write(json.dumps(self.settings) + "\n")
+            for key, result in self.known.items():
+                out.write(json.dumps({"key": key, "result": result}) + "\n")
+        os.replace(new, self.path)
+
+    def lines(self):
+        """As far as they are whole."""
+        found = []
+        try:
+            for line in self.path.read_text().splitlines():
+                found.append(json.loads(line))
+        except (OSError, ValueError):
+            pass
+        return found
+
+    def add(self, key, result):
+        self.known[key] = result
+        with self.path.open("a", encoding="utf-8") as out:
+            out.write(json.dumps({"key": key, "result": result}) + "\n")
+
+    def get(self, key, measure):
+        if key not in self.known:
+            self.add(key, measure())
+        return self.known[key]
+
+    def end(self):
+        self.path.unlink(missing_ok=True)
+
+
+# -- servers -------------------------------------------------------------------------------------
+
+class Server(servers.Server):
+    """A server with an admin endpoint, if it is weir."""
+
+    def __init__(self, name, command, core, seconds=servers.START_SECONDS_MAX):
+        self.admin = servers.free_port()
+        super().__init__(name, command, core, SERVER_PREFIX, seconds)
+
+    def wait(self, seconds):
+        put_first(self.pid)
+        super().wait(seconds)
+
+    def metric(self, name, labels=""):
+        """The sum of what the admin endpoint has under that name, with labels that contain a
+        text; 0 if it has none."""
+        text = subprocess.run(["curl", "-s", "-m", "5", f"http://127.0.0.1:{self.admin}/metrics"],
+                              capture_output=True, text=True, check=False).stdout
+        total = 0.0
+        for line in text.splitlines():
+            found = re.match(r"(\w+)(\{.*\})? (\S+)$", line)
+            if found and found.group(1) == name and labels in (found.group(2) or ""):
+                total += float(found.group(3))
+        return total
+
+    def signal_all(self, number):
+        for pid in servers.tree(self.pid):
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+
+    def pause(self, seconds):
+        """All of it stands still; its clients do not know."""
+        self.signal_all(signal.SIGSTOP)
+        try:
+            time.sleep(seconds)
+        finally:
+            self.signal_all(signal.SIGCONT)
+
+
+# -- generators ----------------------------------------------------------------------------------
+
+class Load:
+    """weir load, running."""
+
+    def __init__(self, field, arguments, seconds):
+        path = FOLDER / f"load-{os.getpid()}-{field.loads}.json"
+        field.loads += 1
+        self.path = path
+        self.bound_s = seconds + 30
+        self.began = time.monotonic()
+        self.process = subprocess.Popen(
+            [*servers.as_child(field.generator_core), *GENERATOR_PREFIX, str(field.weir), "load",
+             f"--json={path}", *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            env=servers.environment())
+
+    def result(self):
+        try:
+            _, said = self.process.communicate(timeout=self.bound_s)
+            if self.process.returncode not in (0, 1, 3) or not self.path.exists():
+                raise RuntimeError(f"weir load: {said.strip()}")
+            text = self.path.read_text()
+            if not text:
+                raise RuntimeError(f"weir load: {said.strip()}")
+            return json.loads(text)
+        finally:
+            self.end()
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.process.stderr.close()
+        self.path.unlink(missing_ok=True)
+
+
+def steps_text(steps):
+    """(rate, seconds) as --rate has them."""
+    return ",".join(f"{rate:.3f}:{seconds * 1000:.0f}ms" for rate, seconds in steps)
+
+
+class Field:
+    """What the rows measure with."""
+
+    def __init__(self, options, journal, say):
+        self.build = options.build.resolve()
+        self.weir = self.build / "weir"
+        self.unit_s = options.seconds
+        self.quick = options.quick
+        self.seeds = options.seeds
+        self.journal = journal
+        self.say = say
+        self.loads = 0
+        self.server_core, self.generator_core, self.shared = two_cores()
+        self.serve_help = self.help_of("serve")
+        self.load_help = self.help_of("load")
+
+    def help_of(self, command):
+        return subprocess.run([str(self.weir), command, "--help"], capture_output=True, text=True,
+                              check=False).stdout
+
+    def has_switch(self):
+        return "--admission" in self.serve_help
+
+    def need(self, text, option, what):
+        if option not in text:
+            raise Shortcoming(f"{what} has no {option}")
+
+    def serve(self, model, *options, control=True, core="own"):
+        """`weir serve` under a model.  Without control, admission is off, if that can be."""
+        off = ["--admission=off"] if not control and self.has_switch() else []
+        chosen = OPTIONS.get(model, (f"--model={model}",))
+
+        def command(server):
+            return [str(self.weir), "serve", *chosen, "--listen=127.0.0.1:PORT",
+                    f"--admin=127.0.0.1:{server.admin}", *off, *options]
+        return Server(model, command, self.server_core if core == "own" else core)
+
+    def start(self, target, steps, seed, *options, bin_ms=1000, workload=API, timeout_ms=1000):
+        """Starts an open loop of (rate, seconds)."""
+        return Load(self, [f"--rate={steps_text(steps)}", f"--seed={seed}", f"--bin={bin_ms}ms",
+                           f"--timeout={timeout_ms}ms", *options, *workload.arguments(target)],
+                    sum(seconds for _, seconds in steps))
+
+    def run(self, target, steps, seed, *options, **more):
+        return self.start(target, steps, seed, *options, **more).result()
+
+    def closed(self, target, connections, seconds, workload=API, seed=1):
+        return Load(self, [f"--connections={connections}", f"--for={seconds * 1000:.0f}ms",
+                           f"--seed={seed}", *workload.arguments(target)], seconds).result()
+
+    # -- what a server can do --------------------------------------------------------------------
+
+    def saturation(self, target, workload, seconds):
+        """The rate of a closed loop whose connections double until that brings less than 2 %."""
+        best = 0.0
+        connections = workload.connections
+        while connections <= CONNECTIONS_MAX:
+            rate = self.closed(target, connections, seconds, workload)["ok_per_second"]
+            if rate < best * 1.02:
+                return max(best, rate)
+            best = rate
+            connections *= 2
+        return best
+
+    def probe_s(self):
+        return max(2.0, self.unit_s * 0.8)
+
+    def search(self, target, workload, seed):
+        """One search for C; a probe that the generator spoiled is tried once more."""
+        self.closed(target, workload.connections, max(0.5, self.unit_s / 10), workload)
+        unloaded = self.closed(target, 1, max(0.5, self.unit_s / 10), workload)["ok_ms_p50"]
+        saturation = self.saturation(target, workload, max(1.0, self.unit_s / 5))
+        if saturation <= 0:
+            raise Shortcoming("it answered no request well")
+        within = judge.objective_ms(unloaded)
+        halving = judge.Bisection(0.75 * saturation, 1.03 * saturation)
+        for _ in range(PROBES_MAX):
+            rate = halving.next()
+            if rate is None:
+                break
+            for _ in range(2):
+                result = self.run(target, [(rate, self.probe_s())], seed, workload=workload)
+                kept = judge.keeps_up(result, within)
+                if kept or judge.spoiled(result) is None:
+                    break
+            halving.tell(rate, kept)
+        return {"rate": halving.found, "saturation": saturation, "unloaded_ms": unloaded,
+                "objective_ms": within}
+
+    def capacity(self, name, start, workload, seeds):
+        """C and what belongs to it, measured once for each server: with one seed in a quick run,
+        else the median.  `start` starts the server without control."""
+        def measure():
+            self.say(f"{name}, {workload.name}: what it can do")
+            found = []
+            for seed in range(1, (1 if self.quick else seeds) + 1):
+                with start() as server:
+                    found.append(self.search(server.port, workload, seed))
+            return {key: statistics.median(one[key] for one in found) for key in found[0]}
+        found = self.journal.get(f"capacity/{name}/{workload.name}", measure)
+        return Capacity(**found)
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

@@ -1,0 +1,362 @@
+# SPDX-License-Identifier: MIT
+"""The rows in which something else goes wrong, or somebody is not like the others: D slow clients,
+E stalled backend, F retry storm, G classes, H hog, I pause, J halved capacity, K deadlines, N
+outgoing calls, and calls that block a thread."""
+import os
+import pathlib
+import statistics
+import subprocess
+import time
+
+import judge
+import servers
+from clients import Slow, Small
+from field import API, SERVER_PREFIX, Shortcoming, Workload
+from judge import Bar
+from rows import Row, sample
+
+HEALTH = Workload("health", "health checks", ((1, "/healthz"),), 1)
+BLOCKING = Workload("blocking", "50 ms of a blocked thread", ((1, "/block?ms=50"),), 8)
+BACKEND_WELL = Workload("backend", "50 ms on a backend", ((1, "/wait?ms=50"),), 8)
+BACKEND_STALLED = Workload("stalled", "5 s on a backend", ((1, "/wait?ms=5000"),), 8)
+
+
+def together(*results):
+    """Why generators that ran at once spoiled the run, or None: they share a core."""
+    cpu = sum(result["own_cpu"] for result in results)
+    for result in results:
+        why = judge.spoiled(result, cpu)
+        if why is not None:
+            return why
+    return None
+
+
+def voids(*results):
+    why = together(*results)
+    return {"": why} if why else {}
+
+
+class SlowClients(Row):
+    name = "D"
+    title = "slow heads, slow bodies and slow readers beside good traffic at 0.8x"
+
+    @staticmethod
+    def counts(field):
+        part = 10 if field.quick else 1
+        return {"head": 5000 // part, "body": 500 // part, "reader": 500 // part}
+
+    def seconds(self, field):
+        return 3 * field.unit_s + 10
+
+    def measure(self, field, cell, seed):
+        capacity = self.capacity(field, cell)
+        rate = 0.8 * capacity.rate
+        with field.serve(cell) as server:
+            before = field.run(server.port, [(rate, 1.5 * field.unit_s)], seed)
+            memory = servers.resident_bytes(server.pid)
+            with Slow(server.port, self.counts(field)) as slow:
+                wanted = sum(self.counts(field).values())
+                end = time.monotonic() + 15
+                while slow.count() < wanted and time.monotonic() < end:
+                    time.sleep(0.1)
+                reached = slow.count()
+                during = field.run(server.port, [(rate, 1.5 * field.unit_s)], seed)
+                more = servers.resident_bytes(server.pid) - memory
+        return sample({"rejected": judge.rejected(during),
+                       "p99": during["ok_ms_p99"] / before["ok_ms_p99"],
+                       "kib_each": more / 1024 / max(1, reached)},
+                      voids(before, during),
+                      [f"{reached} of {wanted} slow connections, opened {slow.opened} times"])
+
+    def bars(self, field, cell):
+        return [Bar("good traffic rejected", ("rejected",), "<=", 0.001, 0.05, "%"),
+                Bar("p99 / that without them", ("p99",), "<=", 1.5, None),
+                Bar("memory a connection", ("kib_each",), "<=", 64, 128, "KiB")]
+
+    def show(self, cell, samples):
+        return samples[0]["notes"]
+
+
+class Stall(Row):
+    name = "E"
+    title = "a backend of one route goes from 50 ms to 5 s; another route computes at 0.5x"
+    STALLED_RATE = 300
+
+    @staticmethod
+    def lengths(field):
+        """Well, stalled, well again."""
+        return (3.0, 4.0, 3.0) if field.quick else (5.0, 10.0, 5.0)
+
+    def seconds(self, field):
+        return sum(self.lengths(field)) + 5
+
+    def measure(self, field, cell, seed):
+        capacity = self.capacity(field, cell)
+        well_s, stalled_s, again_s = self.lengths(field)
+        rate = 0.5 * capacity.rate
+        waiting = self.STALLED_RATE
+        with field.serve(cell) as server:
+            other = field.start(server.port, [(rate, well_s), (rate, stalled_s), (rate, again_s)],
+                                seed)
+            first = field.run(server.port, [(waiting, well_s - 0.2)], seed, workload=BACKEND_WELL)
+            bad = field.start(server.port, [(waiting, stalled_s - 0.2)], seed + 1,
+                              workload=BACKEND_STALLED)
+            time.sleep(stalled_s / 2)
+            running = server.metric("weir_requests_running")
+            bad = bad.result()
+            again = field.run(server.port, [(waiting, 1.0), (waiting, again_s - 2.0)], seed + 2,
+                              workload=BACKEND_WELL)
+            other = other.result()
+        steps = other["steps"]
+        figures = {"other/rejected": judge.rejected(steps[1]),
+                   "other/p99": steps[1]["ok_ms_p99"] / steps[0]["ok_ms_p99"],
+                   "again": judge.share(again["steps"][1]["ok"], again["steps"][1]["requests"])}
+        return sample(figures, voids(other, bad),
+                      [f"{running:.0f} requests running in the stall; before it "
+                       f"{judge.share(first['ok'], first['requests']):.1%} of that route ok"])
+
+    def bars(self, field, cell):
+        return [Bar("other route rejected", ("other/rejected",), "<=", 0.001, 0.05, "%"),
+                Bar("its p99 / before", ("other/p99",), "<=", 1.5, None),
+                Bar("stalled route ok from 1 s after", ("again",), ">=", 0.95, 0.8)]
+
+    def show(self, cell, samples):
+        return samples[0]["notes"]
+
+
+class Hog(Row):
+    name = "H"
+    title = "one client at 5x, fifty at 0.01x each"
+    LIGHT = 50
+
+    def seconds(self, field):
+        return 2 * field.unit_s + 2
+
+    def measure(self, field, cell, seed):
+        capacity = self.capacity(field, cell)
+        length = 2 * field.unit_s
+        with field.serve(cell) as server:
+            hog = field.start(server.port, [(5 * capacity.rate, length + 1.5)], seed)
+            time.sleep(1)
+            with Small(server.port, self.LIGHT, 0.01 * capacity.rate, "/cpu?ms=2", length,
+                       seed) as small:
+                pass
+            hog = hog.result()
+        served = [judge.share(ok, due) for ok, due in zip(small.ok, small.due) if due]
+        total = (hog["ok"] / hog["seconds"] + sum(small.ok) / length) / capacity.rate
+        return sample({"light": judge.share(sum(small.ok), sum(small.due)),
+                       "jain": judge.jain(served), "goodput": total},
+                      voids(hog),
+                      [f"hog {judge.rejected(hog):.0%} rejected; of {sum(small.due)} light "
+                       f"requests {sum(small.ok)} ok, {sum(small.refused)} refused"])
+
+    def bars(self, field, cell):
+        return [Bar("light clients ok", ("light",), ">=", 0.995, 0.8, "%"),
+                Bar("Jain's index over them", ("jain",), ">=", 0.99, 0.9)]
+
+    def show(self, cell, samples):
+        return samples[0]["notes"]
+
+
+class Pause(Row):
+    name = "I"
+    title = "the server stands still for 200 ms, every 5 s, at 0.5x"
+    STILL_S = 0.2
+
+    def seconds(self, field):
+        return self.times(field) * 5 + 1
+
+    @staticmethod
+    def times(field):
+        return 2 if field.quick else 6
+
+    def measure(self, field, cell, seed):
+        capacity = self.capacity(field, cell)
+        with field.serve(cell) as server:
+            running = field.start(server.port, [(0.5 * capacity.rate, 5 * self.times(field))], seed)
+            time.sleep(1)
+            for _ in range(self.times(field)):
+                began = time.monotonic()
+                server.pause(self.STILL_S)
+                if _ < self.times(field) - 1:
+                    time.sleep(max(0.0, 5 - (time.monotonic() - began)))
+            result = running.result()
+        return sample({"rejected": judge.rejected(result), "p99": result["ok_ms_p99"]},
+                      voids(result))
+
+    def bars(self, field, cell):
+        return [Bar("rejected", ("rejected",), "<=", 0.001, 0.02, "%")]
+
+
+class Quota:
+    """Half a core for some processes, by the kernel's group of either version."""
+    PERIOD_US = 10000
+
+    def __init__(self, pids):
+        self.folder = None
+        for root, probe in (("/sys/fs/cgroup/cpu", "cpu.cfs_quota_us"),
+                            ("/sys/fs/cgroup", "cpu.max")):
+            folder = pathlib.Path(root) / f"weir-overload-{os.getpid()}"
+            try:
+                folder.mkdir()
+            except OSError:
+                continue
+            if (folder / probe).exists():
+                self.folder, self.probe = folder, probe
+                break
+            folder.rmdir()
+        if self.folder is None:
+            raise Shortcoming("no control group with a quota of CPU time can be made here")
+        for pid in pids:
+            (self.folder / "cgroup.procs").write_text(str(pid))
+
+    def halve(self):
+        half = self.PERIOD_US // 2
+        if self.probe == "cpu.max":
+            (self.folder / "cpu.max").write_text(f"{half} {self.PERIOD_US}")
+        else:
+            (self.folder / "cpu.cfs_period_us").write_text(str(self.PERIOD_US))
+            (self.folder / "cpu.cfs_quota_us").write_text(str(half))
+
+    def restore(self):
+        if self.probe == "cpu.max":
+            (self.folder / "cpu.max").write_text(f"max {self.PERIOD_US}")
+        else:
+            (self.folder / "cpu.cfs_quota_us").write_text("-1")
+
+    def end(self):
+        """Those that are left go back to where groups begin."""
+        try:
+            for pid in (self.folder / "cgroup.procs").read_text().split():
+                (self.folder.parent / "cgroup.procs").write_text(pid)
+            self.folder.rmdir()
+        except OSError:
+            pass
+
+
+class Halved(Row):
+    name = "J"
+    title = "half of the core is taken away at 0.8x, and given back"
+    AFTER_S = 1.2  # 1 s, and what it takes to say so
+
+    @staticmethod
+    def lengths(field):
+        return (2.0, 4.0, 4.0) if field.quick else (5.0, 10.0, 10.0)
+
+    def seconds(self, field):
+        return sum(self.lengths(field)) + 1
+
+    def measure(self, field, cell, seed):
+        capacity = self.capacity(field, cell)
+        whole, half, again = self.lengths(field)
+        rate = 0.8 * capacity.rate
+        with field.serve(cell) as server:
+            quota = Quota(servers.tree(server.pid))
+            try:
+                running = field.start(
+                    server.port, [(rate, whole), (rate, self.AFTER_S), (rate, half - self.AFTER_S),
+                                  (rate, self.AFTER_S), (rate, again - self.AFTER_S)], seed)
+                began = time.monotonic()
+                time.sleep(whole)
+                quota.halve()
+                time.sleep(max(0.0, began + whole + half - time.monotonic()))
+                quota.restore()
+                result = running.result()
+            finally:
+                quota.end()
+        _, _, less, _, more = result["steps"]
+        return sample({"goodput": less["ok_per_second"] / (capacity.rate / 2),
+                       "p99": less["ok_ms_p99"] / capacity.objective_ms,
+                       "rejected": judge.rejected(more)}, voids(result))
+
+    def bars(self, field, cell):
+        return [Bar("goodput / new C from 1 s on", ("goodput",), ">=", 0.9, 0.6),
+                Bar("rejected from 1 s after", ("rejected",), "<=", 0, None, "%")]
+
+
+class Deadlines(Row):
+    name = "K"
+    title = "2x; 30 % of the requests carry 20 ms, and are given up then"
+
+    def seconds(self, field):
+        return field.unit_s + 1
+
+    def measure(self, field, cell, seed):
+        capacity = self.capacity(field, cell)
+        with field.serve(cell) as server:
+            field.closed(server.port, API.connections, 0.5)
+            before = server.metric("weir_requests_total")
+            short = field.start(server.port, [(0.6 * capacity.rate, field.unit_s)], seed,
+                                "--deadline-header", timeout_ms=20)
+            usual = field.start(server.port, [(1.4 * capacity.rate, field.unit_s)], seed + 1)
+            short, usual = short.result(), usual.result()
+            time.sleep(0.3)
+            ran = server.metric("weir_requests_total") - before
+        ok = short["ok"] + usual["ok"]
+        return sample({"useless": judge.share(max(0.0, ran - ok), ran),
+                       "goodput": ok / field.unit_s / capacity.rate,
+                       "short_ok": judge.share(short["ok"], short["requests"])},
+                      voids(short, usual),
+                      [f"{ran:.0f} handlers ran, {ok} answers came in time; of those with 20 ms "
+                       f"{judge.share(short['ok'], short['requests']):.0%}"])
+
+    def bars(self, field, cell):
+        return [Bar("useless starts", ("useless",), "<=", 0.01, 0.1, "%"),
+                Bar("goodput / C", ("goodput",), ">=", 0.9, 0.6)]
+
+    def show(self, cell, samples):
+        return samples[0]["notes"]
+
+
+class Blocking(Row):
+    name = "blocking"
+    title = "50 ms of a blocked thread, 100 a second, on a .blocking route"
+
+    def seconds(self, field):
+        return 2 * field.unit_s
+
+    def measure(self, field, cell, seed):
+        with field.serve(cell) as server:
+            result = field.run(server.port, [(100, 2 * field.unit_s)], seed, workload=BLOCKING)
+        return sample({"rejected": judge.rejected(result), "p99": result["ok_ms_p99"]},
+                      voids(result))
+
+    def bars(self, field, cell):
+        return [Bar("rejected", ("rejected",), "<=", 0.001, 0.01, "%")]
+
+
+class Classes(Row):
+    name = "G"
+    title = "interactive 0.5x, batch 2.5x, health checks 10/s"
+    HEADERS = {"interactive": "Weir-Class: interactive", "batch": "Weir-Class: batch"}
+
+    def seconds(self, field):
+        return 2 * field.unit_s + 1
+
+    def measure(self, field, cell, seed):
+        capacity = self.capacity(field, cell)
+        c, length = capacity.rate, 2 * field.unit_s
+        with field.serve(cell) as server:
+            field.closed(server.port, API.connections, 0.5)
+            running = [
+                field.start(server.port, [(0.5 * c, 1), (0.5 * c, length - 1)], seed,
+                            "--header=" + self.HEADERS["interactive"]),
+                field.start(server.port, [(2.5 * c, 1), (2.5 * c, length - 1)], seed + 1,
+                            "--header=" + self.HEADERS["batch"]),
+                field.start(server.port, [(10, length)], seed + 2, workload=HEALTH)]
+            interactive, batch, health = [one.result() for one in running]
+        good = (interactive["ok"] + batch["ok"]) / length / c
+        return sample({"interactive": judge.share(interactive["ok"], interactive["requests"]),
+                       "health": judge.share(health["ok"], health["requests"]),
+                       "health_p99": health["ok_ms_p99"], "goodput": good},
+                      voids(interactive, batch, health),
+                      [f"batch {judge.rejected(batch):.0%} rejected"])
+
+    def bars(self, field, cell):
+        return [Bar("interactive ok", ("interactive",), ">=", 0.995, 0.8, "%"),
+                Bar("health ok", ("health",), ">=", 1, 0.9, "%"),
+                Bar("health p99", ("health_p99",), "<=", 20, None, "ms"),
+                Bar("goodput / C", ("goodput",), ">=", 0.95, 0.7)]
+
+    def show(self, cell, samples):
+        return samples[0]["notes"]
