@@ -35,7 +35,8 @@ CPU_REQUESTS = 5
 CPU_ROUNDS = 3
 COUNTED = 20
 WAITERS = 300    # more than twice what any guard lets through for one core
-BURNERS = 24
+BURNERS = 8
+BURN_MS = 300    # of one request: what lets a loop run three times as late as its guard admits
 
 
 class Peer:
@@ -95,12 +96,20 @@ class Peer:
         self.log.close()
 
 
-def alive(pid):
+def state_of(pid):
+    """The letter of /proc for it; that of the dead where there is none."""
     try:
-        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
-        return False
-    return state != "Z"
+        return "Z"
+
+
+def alive(pid):
+    return state_of(pid) != "Z"
+
+
+def stopped(pid):
+    return state_of(pid) == "T"
 
 
 def cpu_ms(pid):
@@ -302,20 +311,30 @@ def status_of(connection):
 
 
 def burners(peer):
-    """Requests one after the other on many connections, until the loop runs so late that one is
-    refused."""
-    statuses = set()
-    end = time.monotonic() + BOUND_SECONDS
-
-    def burn():
-        while 503 not in statuses and time.monotonic() < end:
-            with Connection(peer) as connection:
-                connection.send(request(f"/cpu?ms={CPU_MS}"))
-                statuses.add(status_of(connection))
-    with concurrent.futures.ThreadPoolExecutor(BURNERS) as pool:
-        for done in [pool.submit(burn) for _ in range(BURNERS)]:
-            done.result()
-    return statuses
+    """A request each on many kept connections, all there before the loop sees the first: once that
+    one has burned, the loop is late for the rest.  Requests on connections of their own would not
+    do: a cluster's primary hands over one in a turn of the worker's loop, which then is in time
+    however many wait.  The statuses of their answers."""
+    connections = []
+    pids = tree(peer.pid)
+    try:
+        for _ in range(BURNERS):
+            connections.append(Connection(peer))
+            connections[-1].send(request("/hello/first"))
+            served(connections[-1].answer())
+        try:
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+            eventually(lambda: all(map(stopped, pids)), "its processes stop")
+            for connection in connections:
+                connection.send(request(f"/cpu?ms={BURN_MS}"))
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+        return set(map(status_of, connections))
+    finally:
+        for connection in connections:
+            connection.socket.close()
 
 
 def a_crash_costs_its_process(peer, _):
