@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* The gate: verdicts on the hot path, the law at ticks; see the header. */
+#include "load/gate.h"
+
+#include "base/check.h"
+
+/* Of next_tick while somebody ticks. */
+#define NEVER INT64_MAX
+/* A pause of ours up to this long is nobody's surge. */
+#define FORGIVEN_NS (250 * WEIR_NS_PER_MS)
+/* What a request costs before any has ended. */
+#define UNKNOWN_NS (100 * WEIR_NS_PER_US)
+/* Over which overhead is averaged: ten ticks. */
+#define OVERHEAD_TAU_S 0.05
+
+void wi_gate_init(struct wi_gate *gate, const struct wi_gate_opts *opts, weir_time now)
+{
+    wi_bug_unless_cmp(opts->workers, >=, 1);
+    wi_bug_unless_cmp(opts->slots, >=, 0);
+    *gate = (struct wi_gate){
+        .slots = opts->slots,
+        .workers = opts->workers,
+        .without = opts->without,
+        .last_tick = now,
+    };
+    wi_store_relaxed(&gate->next_tick, now + WI_GATE_TICK_NS);
+    wi_store_relaxed(&gate->unknown, UNKNOWN_NS);
+    wi_store_relaxed(&gate->capacity_m, (int64_t)opts->workers * 1000);
+    wi_vqueue_init(&gate->work, opts->workers, now);
+    wi_vqueue_init(&gate->held, opts->slots > 0 ? (double)opts->slots : 1.0, now);
+}
+
+static uint32_t route_index(uint32_t route)
+{
+    return route < WI_GATE_ROUTES ? route : WI_GATE_ROUTES - 1;
+}
+
+static bool is_late(const struct wi_gate *gate, const struct wi_gate_ask *ask, int64_t work_ns)
+{
+    int64_t wait = wi_vqueue_backlog(&gate->work, ask->now);
+    if (gate->slots > 0) {
+        const int64_t slots_wait = wi_vqueue_backlog(&gate->held, ask->now);
+        wait = wait > slots_wait ? wait : slots_wait;
+    }
+    return ask->deadline - ask->now < wait + work_ns;
+}
+
+static enum wi_gate_verdict take_slot(struct wi_gate *gate, const struct wi_gate_ask *ask, int rank,
+                                      weir_time since, struct wi_gate_ticket *ticket)
+{
+    const struct wi_cost *cost = &gate->routes[ticket->route];
+    const int64_t known = wi_cost_held(cost);
+    const int64_t held = known >= 0 ? known : wi_load_relaxed(&gate->unknown);
+    wi_vqueue_offer(&gate->held, rank, held);
+    ticket->held_ns = wi_vqueue_bound(&gate->held, held);
+    if (wi_vqueue_take(&gate->held, rank, ticket->held_ns, ask->now, since))
+        return WI_GATE_ADMIT;
+    wi_vqueue_correct(&gate->work, -ticket->work_ns);
+    return WI_GATE_SHED_SLOTS;
+}
+
+static enum wi_gate_verdict shed(struct wi_gate *gate, enum wi_gate_verdict why)
+{
+    (void)wi_add_relaxed(&gate->sheds, 1);
+    return why;
+}
+
+enum wi_gate_verdict wi_gate_ask(struct wi_gate *gate, const struct wi_gate_ask *ask,
+                                 struct wi_gate_ticket *ticket)
+{
+    const int rank = (int)ask->class * 2 + 1;
+    ticket->route = route_index(ask->route);
+    const int64_t known = wi_cost_work(&gate->routes[ticket->route]);
+    const int64_t work = known >= 0 ? known : wi_load_relaxed(&gate->unknown);
+    wi_vqueue_offer(&gate->work, rank, work);
+    if (wi_unlikely(ask->deadline != WEIR_NO_DEADLINE) && is_late(gate, ask, work))
+        return shed(gate, WI_GATE_SHED_LATE);
+
+    weir_time since = ask->arrived > ask->now - FORGIVEN_NS ? ask->arrived : ask->now - FORGIVEN_NS;
+    since = since < ask->now ? since : ask->now;
+    ticket->work_ns = wi_vqueue_bound(&gate->work, work);
+    ticket->held_ns = 0;
+    if (!wi_vqueue_take(&gate->work, rank, ticket->work_ns, ask->now, since))
+        return shed(gate, WI_GATE_SHED_WORK);
+    if (gate->slots == 0)
+        return WI_GATE_ADMIT;
+    const enum wi_gate_verdict verdict = take_slot(gate, ask, rank, since, ticket);
+    return verdict == WI_GATE_ADMIT ? verdict : shed(gate, verdict);
+}
+
+void wi_gate_started(struct wi_gate *gate, int64_t waited_ns)
+{
+    (void)wi_add_relaxed(&gate->starts, wi_tally(wi_cost_bound(waited_ns)));
+}
+
+void wi_gate_overran(struct wi_gate *gate, struct wi_gate_ticket *ticket, int64_t work_ns)
+{
+    const int64_t more = wi_cost_bound(work_ns) - ticket->work_ns;
+    if (more <= 0)
+        return;
+    wi_vqueue_correct(&gate->work, more);
+    ticket->work_ns += more;
+}
+
+void wi_gate_ended(struct wi_gate *gate, const struct wi_gate_ticket *ticket, int64_t work_ns,
+                   int64_t held_ns)
+{
+    work_ns = wi_cost_bound(work_ns);
+    held_ns = wi_cost_bound(held_ns);
+    wi_cost_learn(&gate->routes[ticket->route], work_ns, held_ns);
+    (void)wi_add_relaxed(&gate->ends, wi_tally(held_ns));
+    if (wi_unlikely((gate->without & WI_GATE_WITHOUT_CORRECTION) != 0))
+        return;
+    wi_vqueue_correct(&gate->work, wi_vqueue_bound(&gate->work, work_ns) - ticket->work_ns);
+    if (gate->slots > 0)
+        wi_vqueue_correct(&gate->held, wi_vqueue_bound(&gate->held, held_ns) - ticket->held_ns);
+}
+
+void wi_gate_dropped(struct wi_gate *gate, const struct wi_gate_ticket *ticket)
+{
+    wi_vqueue_correct(&gate->work, -ticket->work_ns);
+    wi_vqueue_correct(&gate->held, -ticket->held_ns);
+}
+
+bool wi_gate_due(struct wi_gate *gate, weir_time now)
+{
+    int64_t next = wi_load_relaxed(&gate->next_tick);
+    /* Not due; unless the clock stepped back, for a tick is never further ahead than that. */
+    if (wi_likely(now < next && next - now <= WI_GATE_TICK_NS))
+        return false;
+    return next != NEVER && wi_cas_acq_rel(&gate->next_tick, &next, NEVER);
+}
+
+void wi_gate_tick(struct wi_gate *gate, weir_time now, int64_t overhead_ns)
+{
+    const double dt_s = (double)(now - gate->last_tick) * 1e-9;
+    gate->last_tick = now;
+    if (dt_s > 1e-6 && dt_s < 3600.0) {
+        const double weight = dt_s / (OVERHEAD_TAU_S + dt_s);
+        const double overhead = (double)wi_cost_bound(overhead_ns) * 1e-9 / dt_s;
+        gate->overhead += weight * (overhead - gate->overhead);
+
+        const double workers = (double)gate->workers;
+        double capacity = workers - gate->overhead;
+        if (capacity < workers / 2)
+            capacity = workers / 2;
+        wi_store_relaxed(&gate->capacity_m, (int64_t)(capacity * 1e3));
+        (void)wi_swap_acq_rel(&gate->starts, 0);
+        (void)wi_swap_acq_rel(&gate->ends, 0);
+        (void)wi_swap_acq_rel(&gate->sheds, 0);
+        wi_vqueue_tick(&gate->work, dt_s, capacity, capacity);
+        if (gate->slots > 0)
+            wi_vqueue_tick(&gate->held, dt_s, (double)gate->slots, (double)gate->slots);
+        const double cost_s = wi_vqueue_cost_s(&gate->work);
+        if (cost_s > 0.0)
+            wi_store_relaxed(&gate->unknown, (int64_t)(cost_s * 1e9));
+    }
+    wi_store_release(&gate->next_tick, now + WI_GATE_TICK_NS);
+}
+
+/* Of the tighter queue: the load of all, in thousandths, and its depth for the least wanted. */
+static int64_t load_m(const struct wi_gate *gate)
+{
+    const int64_t work = wi_load_relaxed(&gate->work.load_m[0]);
+    const int64_t held = wi_load_relaxed(&gate->held.load_m[0]);
+    return work > held ? work : held;
+}
+
+int64_t wi_gate_patience(const struct wi_gate *gate)
+{
+    if (load_m(gate) <= 1000)
+        return WEIR_NS_PER_S;
+    const int64_t work = wi_load_relaxed(&gate->work.depth[WI_RANKS - 1]);
+    const int64_t held = gate->slots > 0 ? wi_load_relaxed(&gate->held.depth[WI_RANKS - 1]) : 0;
+    const int64_t patience = 4 * (work > held ? work : held);
+    return patience > 100 * WEIR_NS_PER_MS ? patience : 100 * WEIR_NS_PER_MS;
+}
+
+int64_t wi_gate_retry_after(const struct wi_gate *gate, uint64_t random)
+{
+    int64_t spread_ms = 2 * (load_m(gate) - 1000);
+    spread_ms = spread_ms < 0 ? 0 : spread_ms > 8000 ? 8000 : spread_ms;
+    const uint64_t jitter_ms = ((random >> 32) * (uint64_t)(spread_ms + 1)) >> 32;
+    return WEIR_NS_PER_S + (int64_t)jitter_ms * WEIR_NS_PER_MS;
+}
+
+int64_t wi_gate_route_cost(const struct wi_gate *gate, uint32_t route)
+{
+    const int64_t known = wi_cost_work(&gate->routes[route_index(route)]);
+    return known > 0 ? known : 0;
+}
+
+void wi_gate_route_learn(struct wi_gate *gate, uint32_t route, int64_t work_ns, int64_t held_ns)
+{
+    wi_cost_learn(&gate->routes[route_index(route)], wi_cost_bound(work_ns),
+                  wi_cost_bound(held_ns));
+}
+
+void wi_gate_read(const struct wi_gate *gate, weir_time now, struct wi_gate_view *out)
+{
+    *out = (struct wi_gate_view){ 0 };
+    for (int rank = 0; rank < WI_RANKS; rank++) {
+        out->load[rank] = (double)wi_load_relaxed(&gate->work.load_m[rank]) * 1e-3;
+        out->depth_ns[rank] = wi_load_relaxed(&gate->work.depth[rank]);
+    }
+    out->backlog_ns = wi_vqueue_backlog(&gate->work, now);
+    out->capacity = (double)wi_load_relaxed(&gate->capacity_m) * 1e-3;
+    if (gate->slots > 0) {
+        out->slots_load = (double)wi_load_relaxed(&gate->held.load_m[0]) * 1e-3;
+        out->slots_backlog_ns = wi_vqueue_backlog(&gate->held, now);
+    }
+}

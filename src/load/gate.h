@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WI_LOAD_GATE_H
+#define WI_LOAD_GATE_H
+
+/* The admission law: which requests a process takes in, so that it does as much under ten times its
+ * load as under one.  Pure: times and measurements in, verdicts out.
+ *
+ * A gate keeps a virtual queue of admitted work (vqueue.h): each request is charged what its route
+ * has been seen to take of a worker (cost.h) and corrected by what it took in the end; the queue
+ * drains as fast as the workers work.  Whoever finds it longer than the depth for its rank is
+ * turned away, before it costs anything.  The depth follows from the measured load alone: long
+ * below capacity, where nobody should be refused, a few requests above it, where a longer queue
+ * gives nothing but waiting.  Where the requests that run at once are bounded (slots), a second
+ * queue of slot time is kept in the same way, and the tighter one decides.
+ *
+ * How a request goes through it:
+ *   wi_gate_ask()      before a task or a body exists; fills the ticket, which travels with it
+ *   wi_gate_started()  its handler begins; or wi_gate_dropped(): it never will
+ *   wi_gate_overran()  now and then while it runs long
+ *   wi_gate_ended()    it is answered
+ * And every WI_GATE_TICK_NS one caller of wi_gate_due() is told to call wi_gate_tick().
+ *
+ * Work is the time of a request's slices on workers, its children's included: wall time where
+ * workers are threads of their own (a slice that the kernel interrupts is capacity lost all the
+ * same), CPU time where each request has a thread.  Time spent waiting is no work.
+ *
+ * Rank: class first, then whether the client takes more than its share (fair.h; asked for in
+ * overload only).  Each rank's depth follows from the load of itself and the ranks above.
+ *
+ * Bounds: WI_GATE_ROUTES routes are told apart, the rest share the last.  A cost counts for at most
+ * WI_COST_MAX_NS, whatever is reported.  Memory is the struct.
+ *
+ * Threads: any, for every call but init.  What many write are atomics; what a tick owns is guarded
+ * by the tick's turn: wi_gate_due() takes it (next_tick becomes NEVER), wi_gate_tick() gives it
+ * back (a release, which the next due acquires).  Orders are relaxed elsewhere: every word stands
+ * for itself, and a reader that sees one of them late decides on a figure of a moment ago.
+ * Clocks: `now` need not be monotone between threads, nor right: a step of any size spoils the
+ * verdicts of at most WI_VQUEUE_AHEAD_MAX_NS.
+ *
+ * Source: adaptive virtual queue, Kunniyur and Srikant 2001; generic cell rate algorithm, ITU-T
+ * I.371; the depth is own.  doc/design/0012-admission-law.md has the reasons and the figures. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/atomic.h"
+#include "load/cost.h"
+#include "load/vqueue.h"
+#include "weir/time.h"
+
+enum {
+    WI_GATE_ROUTES = 1024,
+};
+
+#define WI_GATE_TICK_NS (5 * WEIR_NS_PER_MS)
+
+/* From the least to the most wanted.  What must always be answered never asks. */
+enum wi_gate_class {
+    WI_GATE_BATCH,
+    WI_GATE_INTERACTIVE,
+    WI_GATE_CLASSES
+};
+
+enum wi_gate_verdict {
+    WI_GATE_ADMIT,
+    WI_GATE_SHED_WORK,  /* more work is admitted than the workers can do soon */
+    WI_GATE_SHED_SLOTS, /* the same of the slots */
+    WI_GATE_SHED_LATE,  /* would certainly miss its deadline */
+};
+
+/* Parts of the law, to be left out where a test asks what they are worth. */
+enum {
+    WI_GATE_WITHOUT_CORRECTION = 1 << 0, /* the charge stays what it was estimated to be */
+    WI_GATE_WITHOUT_TRIM = 1 << 1,       /* the rate is not trimmed by measured delay */
+};
+
+struct wi_gate_opts {
+    int workers;   /* slices that run at once: tasks: workers; loop: 1; threads: usable cores */
+    int64_t slots; /* requests that run at once, where that is bounded; 0: it is not */
+    uint32_t without;
+};
+
+struct wi_gate_ask {
+    weir_time now;
+    weir_time arrived;  /* when its bytes came, as far as known; later than now counts as now */
+    weir_time deadline; /* WEIR_NO_DEADLINE: none */
+    uint32_t route;     /* a small index; those from WI_GATE_ROUTES - 1 on share one */
+    uint32_t client;    /* a hash of who asks; 0: unknown, never held against anybody */
+    enum wi_gate_class class;
+};
+
+/* What a request was charged.  The asker's from ADMIT to ended or dropped, one thread at a time. */
+struct wi_gate_ticket {
+    int64_t work_ns;
+    int64_t held_ns;
+    uint32_t route;
+};
+
+struct wi_gate {
+    /* constant after init */
+    int64_t slots;
+    int workers;
+    uint32_t without;
+    /* atomic */
+    wi_atomic_i64 next_tick; /* NEVER while somebody ticks */
+    wi_atomic_u64 starts;    /* since the last tick: count and sum of waits, see wi_tally */
+    wi_atomic_u64 ends;      /* since the last tick: count and sum of held times */
+    wi_atomic_i64 sheds;     /* since the last tick */
+    wi_atomic_i64 unknown;   /* what a route without history is taken to cost */
+    struct wi_vqueue work;
+    struct wi_vqueue held;
+    struct wi_cost routes[WI_GATE_ROUTES];
+    /* atomic: for readers */
+    wi_atomic_i64 capacity_m; /* workers that requests get, in thousandths */
+    /* guarded by the tick's turn */
+    weir_time last_tick;
+    double overhead; /* workers' worth of time that no request got */
+};
+
+/* `workers` is at least 1.  Not while anybody uses the gate. */
+void wi_gate_init(struct wi_gate *gate, const struct wi_gate_opts *opts, weir_time now);
+
+/* The verdict on one request; fills `ticket` if that is WI_GATE_ADMIT, and then exactly one of
+ * ended and dropped must follow. */
+enum wi_gate_verdict wi_gate_ask(struct wi_gate *gate, const struct wi_gate_ask *ask,
+                                 struct wi_gate_ticket *ticket);
+
+/* The handler begins, after the request was ready to run for `waited_ns`. */
+void wi_gate_started(struct wi_gate *gate, int64_t waited_ns);
+
+/* The request runs on and has had `work_ns` so far: charges what that is more than was charged. */
+void wi_gate_overran(struct wi_gate *gate, struct wi_gate_ticket *ticket, int64_t work_ns);
+
+/* The request is answered: `work_ns` of workers in all, `held_ns` from begin to end. */
+void wi_gate_ended(struct wi_gate *gate, const struct wi_gate_ticket *ticket, int64_t work_ns,
+                   int64_t held_ns);
+
+/* The request was admitted and will never run: gives back its charge, teaches nothing. */
+void wi_gate_dropped(struct wi_gate *gate, const struct wi_gate_ticket *ticket);
+
+/* True for one caller each WI_GATE_TICK_NS, who must then call wi_gate_tick(). */
+bool wi_gate_due(struct wi_gate *gate, weir_time now);
+
+/* `overhead_ns` is what the process took of the processors since the last tick in no request's
+ * slice: the edge, rejections, polling. */
+void wi_gate_tick(struct wi_gate *gate, weir_time now, int64_t overhead_ns);
+
+/* -- what else follows from the state --------------------------------------------------------- */
+
+/* How long an admitted request may wait for its start before it is better refused. */
+int64_t wi_gate_patience(const struct wi_gate *gate);
+
+/* After how long a refused client should come again; `random` spreads them. */
+int64_t wi_gate_retry_after(const struct wi_gate *gate, uint64_t random);
+
+/* What a process may hand to the next one: what a route costs, 0 if it is not known.  learn() is
+ * for a gate that nobody asks yet. */
+int64_t wi_gate_route_cost(const struct wi_gate *gate, uint32_t route);
+void wi_gate_route_learn(struct wi_gate *gate, uint32_t route, int64_t work_ns, int64_t held_ns);
+
+/* For people: a moment's figures, each of them true, together about. */
+struct wi_gate_view {
+    double load[WI_RANKS]; /* offered work over capacity, of the rank and those above; 1 is full */
+    int64_t depth_ns[WI_RANKS];
+    int64_t backlog_ns; /* of the work queue */
+    int64_t slots_backlog_ns;
+    double slots_load;
+    double capacity; /* workers that requests get */
+};
+
+void wi_gate_read(const struct wi_gate *gate, weir_time now, struct wi_gate_view *out);
+
+#endif

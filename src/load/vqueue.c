@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* The slow side of a virtual queue: what a tick measures and sets. */
+#include "load/vqueue.h"
+
+#include "load/depth.h"
+
+/* Over which offered load is averaged. */
+#define LOAD_TAU_S 0.1
+
+static int64_t ns(double s)
+{
+    return (int64_t)(s * 1e9);
+}
+
+static void set_rate(struct wi_vqueue *queue, double rate)
+{
+    const double unit = (double)(1 << WI_VQUEUE_RATE_SHIFT);
+    wi_store_relaxed(&queue->ns_per_cost, (int64_t)(unit / rate + 0.5));
+}
+
+void wi_vqueue_init(struct wi_vqueue *queue, double servers, weir_time now)
+{
+    *queue = (struct wi_vqueue){ .servers = servers };
+    wi_store_relaxed(&queue->done_at, now);
+    const double patient = wi_depth_s(0.0, 0.0, servers);
+    for (int rank = 0; rank < WI_RANKS; rank++)
+        wi_store_relaxed(&queue->depth[rank], ns(patient));
+    wi_store_relaxed(&queue->cost_max, ns(patient));
+    set_rate(queue, servers);
+}
+
+int64_t wi_vqueue_backlog(const struct wi_vqueue *queue, weir_time now)
+{
+    const int64_t ahead = wi_load_relaxed(&queue->done_at) - now;
+    return ahead > 0 ? ahead : 0;
+}
+
+void wi_vqueue_rein(struct wi_vqueue *queue, int64_t done_at, weir_time now)
+{
+    /* Who lost the race has seen a word that is being changed: the next ask looks again. */
+    (void)wi_cas_acq_rel(&queue->done_at, &done_at, now + WI_VQUEUE_AHEAD_MAX_NS);
+}
+
+double wi_vqueue_cost_s(const struct wi_vqueue *queue)
+{
+    double work = 0.0;
+    for (int rank = 0; rank < WI_RANKS; rank++)
+        work += queue->work_rate[rank];
+    return queue->count_rate > 0.0 ? work / queue->count_rate : 0.0;
+}
+
+void wi_vqueue_tick(struct wi_vqueue *queue, double dt_s, double capacity, double rate)
+{
+    const double weight = dt_s / (LOAD_TAU_S + dt_s);
+    double count = 0.0;
+    for (int rank = 0; rank < WI_RANKS; rank++) {
+        const uint64_t offered = wi_swap_acq_rel(&queue->offered[rank], 0);
+        count += wi_tally_count(offered);
+        queue->work_rate[rank] += weight * (wi_tally_s(offered) / dt_s - queue->work_rate[rank]);
+    }
+    queue->count_rate += weight * (count / dt_s - queue->count_rate);
+
+    const double cost_s = wi_vqueue_cost_s(queue);
+    double load = 0.0;
+    for (int rank = WI_RANKS - 1; rank >= 0; rank--) {
+        load += queue->work_rate[rank] / capacity;
+        wi_store_relaxed(&queue->load_m[rank], (int64_t)(load < 1e6 ? load * 1e3 : 1e9));
+        wi_store_relaxed(&queue->depth[rank], ns(wi_depth_s(load, cost_s, queue->servers)));
+    }
+    wi_store_relaxed(&queue->cost_max, ns(wi_depth_s(0.0, cost_s, queue->servers)));
+    set_rate(queue, rate);
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+/* The gate by hand: verdicts, tickets, ticks, misuse; and threads that pass it at once.  How it
+ * controls a service is gate_model_test.c's. */
+#include "load/gate.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define MS WEIR_NS_PER_MS
+#define NOW (1000 * WEIR_NS_PER_S)
+
+static struct wi_gate gate;
+
+static void open_gate(int workers, int64_t slots)
+{
+    wi_gate_init(&gate, &(struct wi_gate_opts){ .workers = workers, .slots = slots }, NOW);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    open_gate(1, 0);
+    return 0;
+}
+
+static enum wi_gate_verdict ask_at(weir_time now, uint32_t route, struct wi_gate_ticket *ticket)
+{
+    const struct wi_gate_ask ask = {
+        .now = now,
+        .arrived = now,
+        .deadline = WEIR_NO_DEADLINE,
+        .route = route,
+        .class = WI_GATE_INTERACTIVE,
+    };
+    return wi_gate_ask(&gate, &ask, ticket);
+}
+
+static void teach(uint32_t route, int64_t work_ns, int64_t held_ns)
+{
+    for (int i = 0; i < 300; i++)
+        wi_gate_route_learn(&gate, route, work_ns, held_ns);
+}
+
+static int64_t backlog(weir_time now)
+{
+    struct wi_gate_view view;
+    wi_gate_read(&gate, now, &view);
+    return view.backlog_ns;
+}
+
+static void a_request_is_charged_what_its_route_takes(void **state)
+{
+    (void)state;
+    struct wi_gate_ticket ticket;
+    teach(3, 2 * MS, 0);
+    assert_int_equal(ask_at(NOW, 3, &ticket), WI_GATE_ADMIT);
+    assert_int_equal(backlog(NOW), 2 * MS);
+    assert_int_equal(wi_gate_route_cost(&gate, 3), 2 * MS);
+}
+
+static void an_unknown_route_is_charged_a_little(void **state)
+{
+    (void)state;
+    struct wi_gate_ticket ticket;
+    assert_int_equal(wi_gate_route_cost(&gate, 3), 0);
+    assert_int_equal(ask_at(NOW, 3, &ticket), WI_GATE_ADMIT);
+    assert_int_equal(backlog(NOW), 100000);
+}
+
+static void what_it_took_in_the_end_corrects_the_charge(void **state)
+{
+    (void)state;
+    struct wi_gate_ticket ticket;
+    assert_int_equal(ask_at(NOW, 3, &ticket), WI_GATE_ADMIT);
+    wi_gate_ended(&gate, &ticket, 7 * MS, 7 * MS);
+    assert_int_equal(backlog(NOW), 7 * MS);
+
+    teach(4, 9 * MS, 0);
+    assert_int_equal(ask_at(NOW, 4, &ticket), WI_GATE_ADMIT);
+    wi_gate_ended(&gate, &ticket, MS, MS);
+    assert_int_equal(backlog(NOW), 8 * MS);
+}
+
+static void a_dropped_request_leaves_nothing(void **state)
+{
+    (void)state;
+    struct wi_gate_ticket ticket;
+    open_gate(2, 5);
+    teach(3, 2 * MS, 50 * MS);
+    assert_int_equal(ask_at(NOW, 3, &ticket), WI_GATE_ADMIT);
+    wi_gate_dropped(&gate, &ticket);
+    struct wi_gate_view view;
+    wi_gate_read(&gate, NOW, &view);
+    assert_int_equal(view.backlog_ns, 0);
+    assert_int_equal(view.slots_backlog_ns, 0);
+    assert_int_equal(wi_gate_route_cost(&gate, 3), 2 * MS);
+}
+
+static void a_long_request_is_charged_as_it_goes(void **state)
+{
+    (void)state;
+    struct wi_gate_ticket ticket;
+    assert_int_equal(ask_at(NOW, 3, &ticket), WI_GATE_ADMIT);
+    wi_gate_overran(&gate, &ticket, 20 * MS);
+    assert_int_equal(backlog(NOW), 20 * MS);
+    wi_gate_overran(&gate, &ticket, 10 * MS); /* less than before: nothing */
+    assert_int_equal(backlog(NOW), 20 * MS);
+    wi_gate_ended(&gate, &ticket, 30 * MS, 30 * MS);
+    assert_int_equal(backlog(NOW), 30 * MS);
+}
+
+static void a_full_queue_sheds_for_want_of_work(void **state)
+{
+    (void)state;
+    struct wi_gate_ticket ticket;
+    teach(3, 10 * MS, 0);
+    int admitted = 0;
+    while (admitted < 1000 && ask_at(NOW, 3, &ticket) == WI_GATE_ADMIT)
+        admitted++;
+    assert_in_range(admitted, 10, 12);
+    assert_int_equal(ask_at(NOW, 3, &ticket), WI_GATE_SHED_WORK);
+}
+
+static void full_slots_shed_and_charge_no_work(void **state)
+{
+    (void)state;
+    struct wi_gate_ticket ticket;
+    open_gate(1, 1);
+    teach(3, 1000, 50 * MS);
+    int admitted = 0;
+    while (admitted < 1000 && ask_at(NOW, 3, &ticket) == WI_GATE_ADMIT)
+        admitted++;
+    assert_in_range(admitted, 2, 4); /* a fresh gate's depth is 100 ms */
+    const int64_t before = backlog(NOW);
+    assert_int_equal(ask_at(NOW, 3, &ticket), WI_GATE_SHED_SLOTS);
+    assert_int_equal(backlog(NOW), before);
+}
+
+static void who_would_be_late_is_told_at_once(void **state)
+{
+    (void)state;
+    struct wi_gate_ticket ticket;
+    teach(3, 10 * MS, 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(ask_at(NOW, 3, &ticket), WI_GATE_ADMIT);
+    struct wi_gate_ask ask = {
+        .now = NOW,
+        .arrived = NOW,
+        .deadline = NOW + 39 * MS,
+        .route = 3,
+        .class = WI_GATE_INTERACTIVE,
+    };
+    assert_int_equal(wi_gate_ask(&gate, &ask, &ticket), WI_GATE_SHED_LATE);
+    ask.deadline = NOW + 41 * MS;
+    assert_int_equal(wi_gate_ask(&gate, &ask, &ticket), WI_GATE_ADMIT);
+    ask.deadline = NOW - WEIR_NS_PER_S;
+    assert_int_equal(wi_gate_ask(&gate, &ask, &ticket), WI_GATE_SHED_LATE);
+    ask.deadline = INT64_MIN / 2; /* a lying client */
+    assert_int_equal(wi_gate_ask(&gate, &ask, &ticket), WI_GATE_SHED_LATE);
+}
+
+static void routes_beyond_the_last_share_it(void **state)
+{
+    (void)state;
+    teach(WI_GATE_ROUTES + 5, 2 * MS, 0);
+    assert_int_equal(wi_gate_route_cost(&gate, UINT32_MAX), 2 * MS);
+    assert_int_equal(wi_gate_route_cost(&gate, WI_GATE_ROUTES - 1), 2 * MS);
+    assert_int_equal(wi_gate_route_cost(&gate, WI_GATE_ROUTES - 2), 0);
+}
+
+static void nonsense_reported_is_bounded(void **state)
+{
+    (void)state;
+    struct wi_gate_ticket ticket;
+    assert_int_equal(ask_at(NOW, 3, &ticket), WI_GATE_ADMIT);
+    wi_gate_started(&gate, -5);
+    wi_gate_ended(&gate, &ticket, -5, INT64_MIN);
+    assert_int_equal(backlog(NOW), 0);
+    assert_int_equal(ask_at(NOW, 4, &ticket), WI_GATE_ADMIT);
+    wi_gate_started(&gate, INT64_MAX);
+    wi_gate_overran(&gate, &ticket, INT64_MAX);
+    wi_gate_ended(&gate, &ticket, INT64_MAX, INT64_MAX);
+    (void)ask_at(NOW, 4, &ticket);
+    assert_true(backlog(NOW) <= WI_VQUEUE_AHEAD_MAX_NS);
+    assert_true(wi_gate_due(&gate, NOW + 5 * MS));
+    wi_gate_tick(&gate, NOW + 5 * MS, INT64_MIN);
+    assert_true(wi_gate_due(&gate, NOW + 10 * MS));
+    wi_gate_tick(&gate, NOW + 10 * MS, INT64_MAX);
+    const weir_time later = NOW + 3 * WEIR_NS_PER_S;
+    assert_int_equal(ask_at(later, 5, &ticket), WI_GATE_ADMIT);
+}
+
+static void a_tick_is_given_to_one_caller_at_a_time(void **state)
+{
+    (void)state;
+    assert_false(wi_gate_due(&gate, NOW + 4 * MS));
+    assert_true(wi_gate_due(&gate, NOW + 5 * MS));
+    assert_false(wi_gate_due(&gate, NOW + 50 * MS)); /* the first one has not ended */
+    wi_gate_tick(&gate, NOW + 5 * MS, 0);
+    assert_false(wi_gate_due(&gate, NOW + 9 * MS));
+    assert_true(wi_gate_due(&gate, NOW + 10 * MS));
+}
+
+static void ticks_survive_clocks_that_step(void **state)
+{
+    (void)state;
+    struct wi_gate_ticket ticket;
+    const weir_time times[] = { NOW + 5 * MS, NOW - 7200 * WEIR_NS_PER_S,
+                                NOW + 86400 * WEIR_NS_PER_S, NOW, NOW + 5 * MS };
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        assert_true(wi_gate_due(&gate, times[i]));
+        wi_gate_tick(&gate, times[i], 0);
+        assert_false(wi_gate_due(&gate, times[i]));
+    }
+    const weir_time later = NOW + 5 * WEIR_NS_PER_S;
+    (void)ask_at(later, 1, &ticket);
+    assert_int_equal(ask_at(later + 2 * WEIR_NS_PER_S, 1, &ticket), WI_GATE_ADMIT);
+}
+
+static void patience_and_advice_follow_the_load(void **state)
+{
+    (void)state;
+    struct wi_gate_ticket ticket;
+    assert_int_equal(wi_gate_patience(&gate), WEIR_NS_PER_S);
+    assert_int_equal(wi_gate_retry_after(&gate, UINT64_MAX), WEIR_NS_PER_S);
+    teach(3, 2 * MS, 2 * MS);
+    for (int tick = 1; tick <= 200; tick++) {
+        for (int i = 0; i < 8; i++) /* 3.2 times what one worker can do */
+            (void)ask_at(NOW + tick * 5 * MS, 3, &ticket);
+        assert_true(wi_gate_due(&gate, NOW + tick * 5 * MS));
+        wi_gate_tick(&gate, NOW + tick * 5 * MS, 0);
+    }
+    assert_int_equal(wi_gate_patience(&gate), 100 * MS);
+    assert_int_equal(wi_gate_retry_after(&gate, 0), WEIR_NS_PER_S);
+    assert_in_range(wi_gate_retry_after(&gate, UINT64_MAX), 5 * WEIR_NS_PER_S, 6 * WEIR_NS_PER_S);
+}
+
+static void expect_abort(int workers, int64_t slots)
+{
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)close(STDERR_FILENO);
+        (void)signal(SIGABRT, SIG_DFL);
+        open_gate(workers, slots);
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
+static void a_gate_without_workers_is_a_bug(void **state)
+{
+    (void)state;
+    expect_abort(0, 0);
+    expect_abort(-1, 0);
+    expect_abort(1, -1);
+}
+
+/* -- threads ---------------------------------------------------------------------------------- */
+
+enum {
+    THREADS = 4,
+    ROUNDS = 20000
+};
+
+static wi_atomic_i64 clock_ns;
+static wi_atomic_u32 ticks;
+
+static void *pass_through(void *arg)
+{
+    int64_t *admitted = arg;
+    for (int i = 0; i < ROUNDS; i++) {
+        const weir_time now = NOW + wi_add_relaxed(&clock_ns, 10000);
+        if (wi_gate_due(&gate, now)) {
+            wi_gate_tick(&gate, now, 1000);
+            (void)wi_add_relaxed(&ticks, 1);
+        }
+        struct wi_gate_ticket ticket;
+        if (ask_at(now, (uint32_t)(i % 3), &ticket) != WI_GATE_ADMIT)
+            continue;
+        ++*admitted;
+        wi_gate_started(&gate, 1000);
+        if (i % 7 == 0)
+            wi_gate_dropped(&gate, &ticket);
+        else
+            wi_gate_ended(&gate, &ticket, 5000, 20000);
+    }
+    return NULL;
+}
+
+static void threads_pass_the_gate_together(void **state)
+{
+    (void)state;
+    pthread_t threads[THREADS];
+    int64_t admitted[THREADS] = { 0 };
+    open_gate(THREADS, 64);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, pass_through, &admitted[i]), 0);
+    int64_t sum = 0;
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        sum += admitted[i];
+    }
+    /* An eighth of the capacity was asked for, over 0.8 s of the threads' clock.  Who was off his
+     * processor between clock and ask comes with a time long past, and may be refused. */
+    assert_in_range(sum, THREADS * ROUNDS / 2, THREADS * ROUNDS);
+    assert_in_range(wi_load_relaxed(&ticks), 1, 161);
+    assert_in_range(wi_gate_route_cost(&gate, 0), 4900, 5100);
+    struct wi_gate_view view;
+    wi_gate_read(&gate, NOW + wi_load_relaxed(&clock_ns), &view);
+    assert_true(view.backlog_ns < MS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_request_is_charged_what_its_route_takes, set_up),
+        cmocka_unit_test_setup(an_unknown_route_is_charged_a_little, set_up),
+        cmocka_unit_test_setup(what_it_took_in_the_end_corrects_the_charge, set_up),
+        cmocka_unit_test_setup(a_dropped_request_leaves_nothing, set_up),
+        cmocka_unit_test_setup(a_long_request_is_charged_as_it_goes, set_up),
+        cmocka_unit_test_setup(a_full_queue_sheds_for_want_of_work, set_up),
+        cmocka_unit_test_setup(full_slots_shed_and_charge_no_work, set_up),
+        cmocka_unit_test_setup(who_would_be_late_is_told_at_once, set_up),
+        cmocka_unit_test_setup(routes_beyond_the_last_share_it, set_up),
+        cmocka_unit_test_setup(nonsense_reported_is_bounded, set_up),
+        cmocka_unit_test_setup(a_tick_is_given_to_one_caller_at_a_time, set_up),
+        cmocka_unit_test_setup(ticks_survive_clocks_that_step, set_up),
+        cmocka_unit_test_setup(patience_and_advice_follow_the_load, set_up),
+        cmocka_unit_test_setup(a_gate_without_workers_is_a_bug, set_up),
+        cmocka_unit_test(threads_pass_the_gate_together),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
