@@ -109,12 +109,19 @@ static unsigned known_name(const char *name, size_t len)
         return named(name, "upgrade", 7) ? WI_HTTP_KNOWN_UPGRADE : WI_HTTP_KNOWN_COUNT;
     case 10:
         return named(name, "connection", 10) ? WI_HTTP_KNOWN_CONNECTION : WI_HTTP_KNOWN_COUNT;
+    case 12:
+        return named(name, "grpc-timeout", 12) ? WI_HTTP_KNOWN_TIMEOUT : WI_HTTP_KNOWN_COUNT;
     case 14:
         return named(name, "content-length", 14) ? WI_HTTP_KNOWN_CONTENT_LENGTH
                                                  : WI_HTTP_KNOWN_COUNT;
+    case 15:
+        return named(name, "weir-timeout-ms", 15) ? WI_HTTP_KNOWN_TIMEOUT : WI_HTTP_KNOWN_COUNT;
     case 17:
         return named(name, "transfer-encoding", 17) ? WI_HTTP_KNOWN_TRANSFER_ENCODING
                                                     : WI_HTTP_KNOWN_COUNT;
+    case 30:
+        return named(name, "x-envoy-expected-rq-timeout-ms", 30) ? WI_HTTP_KNOWN_TIMEOUT
+                                                                 : WI_HTTP_KNOWN_COUNT;
     default:
         return WI_HTTP_KNOWN_COUNT;
     }
@@ -199,6 +206,7 @@ int wi_http_fields_parse(const char *buf, size_t pos, size_t len,
     if (end <= 0)
         return end;
     head->field_count = (uint16_t)count;
+    head->has_timeout = known->count[WI_HTTP_KNOWN_TIMEOUT] > 0;
     return count > limits->fields_max ? WI_HTTP_TOO_MANY_FIELDS : end;
 }
 

@@ -70,6 +70,7 @@ struct wi_http_head {
     bool keep_alive;       /* the peer allows another message after this one */
     bool has_length;       /* a Content-Length was there */
     bool upgrade;          /* Upgrade is there and Connection names it */
+    bool has_timeout;      /* a field of timeout.h is there */
     struct wi_http_field fields[WI_HTTP_FIELDS_MAX];
 };
 
@@ -83,8 +84,8 @@ bool wi_http_list_has(const char *value, size_t len, const char *token);
 
 /* --- For request.c and response.c ------------------------------------------------------------ */
 
-/* The fields that decide framing and routing.  The parser counts them on the way, so that the
- * usual head is not walked a second time. */
+/* The fields that decide framing, routing and how long the request may take.  The parser counts
+ * them on the way, so that the usual head is not walked a second time. */
 enum wi_http_known_name {
     WI_HTTP_KNOWN_HOST,
     WI_HTTP_KNOWN_CONNECTION,
@@ -92,6 +93,7 @@ enum wi_http_known_name {
     WI_HTTP_KNOWN_TRANSFER_ENCODING,
     WI_HTTP_KNOWN_EXPECT,
     WI_HTTP_KNOWN_UPGRADE,
+    WI_HTTP_KNOWN_TIMEOUT, /* each of three names; see timeout.h */
     WI_HTTP_KNOWN_COUNT,
 };
 
@@ -103,7 +105,7 @@ struct wi_http_known {
 /* Parses field lines from `pos` through the empty line into head->fields.  Lines beyond
  * fields_max are checked and counted, not stored.
  *
- *   > 0   bytes from the buffer's start through the empty line; field_count is set
+ *   > 0   bytes from the buffer's start through the empty line; field_count and has_timeout are set
  *   0     the empty line has not arrived, and no complete line is wrong
  *   < 0   a verdict on a line */
 WEIR_CHECK int wi_http_fields_parse(const char *buf, size_t pos, size_t len,

@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "http/request.h"
 #include "http/status.h"
+#include "http/timeout.h"
 #include "http/uri.h"
 #include "http/write.h"
 
@@ -115,6 +116,8 @@ static void check_round_trip(const char *buf, const struct wi_http_request *q,
     wi_bug_unless(same_slice(buf, q->path, again, r.path));
     wi_bug_unless(same_slice(buf, q->query, again, r.query));
     wi_bug_unless(same_slice(buf, q->host, again, r.host));
+    wi_bug_unless(q->head.has_timeout == r.head.has_timeout);
+    wi_bug_unless(wi_http_timeout(&q->head, buf) == wi_http_timeout(&r.head, again));
 }
 
 /* Lets the bytes arrive in parts and returns the first result that is not 0. */
