@@ -53,7 +53,8 @@ WEIR_API void weir_pool_destroy(weir_pool *pool);
  *
  * Once started, fn is not interrupted and the call returns only when it has ended; cancellation and
  * the deadline reach a job in line, which then leaves it.  fn runs as no task: weir_task_id() is 0
- * there, and a weir call that waits blocks the thread of the pool; it sees and sets the caller's
+ * there, and a weir call that waits blocks the thread of the pool, until the caller's ambient
+ * deadline at most: then such calls return WEIR_ECANCELED; it sees and sets the caller's
  * task-locals (local.h).
  * Order:   jobs of one pool begin in the order of their calls.
  * Callers: task (parks), thread (blocks). */

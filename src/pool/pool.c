@@ -19,6 +19,7 @@
 #include "os/futex.h"
 #include "os/process.h"
 #include "os/thread.h"
+#include "sync/cancel.h"
 #include "sync/lock.h"
 #include "sync/wait.h"
 #include "task/extras.h"
@@ -66,6 +67,7 @@ struct job {
     void (*fn)(void *arg);
     void *arg;
     struct wi_extras **extras; /* the caller's, who waits */
+    weir_time deadline;        /* the caller's ambient one */
 };
 
 int weir_pool_create(weir_pool **out, const struct weir_pool_opts *opts)
@@ -105,8 +107,11 @@ static struct job *claim_job_locked(struct weir_pool *pool)
 /* The job counts as done before its caller knows, who may destroy the pool then. */
 static void run_job(struct weir_pool *pool, struct job *job)
 {
+    struct wi_region ambient;
     wi_extras_lend(job->extras);
+    wi_region_begin(&ambient, wi_current_parker(), WI_REGION_TIMEOUT, job->deadline);
     job->fn(job->arg);
+    wi_region_end(&ambient);
     wi_extras_lend(NULL);
     wi_lock(&pool->lock);
     pool->running--;
@@ -277,7 +282,9 @@ int weir_blocking(weir_pool *pool, void (*fn)(void *arg), void *arg, weir_time d
         return WEIR_ENOMEM;
     if (pool->process_id != wi_process_id())
         return WEIR_EFORKED;
-    struct job job = { .fn = fn, .arg = arg, .extras = wi_extras_place() };
+    struct job job = {
+        .fn = fn, .arg = arg, .extras = wi_extras_place(), .deadline = wi_current_parker()->deadline
+    };
     wi_wait_init(&job.wait, &job_waitable, pool);
     wi_waiter_init(&job.waiter, &job.wait, 0, &job);
     int rc = submit(pool, &job);

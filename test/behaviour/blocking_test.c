@@ -175,6 +175,47 @@ static void send_from_the_pool(void *arg)
     CHECK_EQ(weir_chan_send(letter->ch, &letter->value, WEIR_NO_DEADLINE), 0);
 }
 
+struct waits {
+    weir_time deadline; /* as fn sees it */
+    int result;         /* of its wait */
+    int cause;
+};
+
+static void wait_in_pool(void *arg)
+{
+    struct waits *waits = arg;
+    waits->deadline = weir_deadline();
+    waits->result = weir_sleep(weir_in_ms(waits->deadline == WEIR_NO_DEADLINE ? 1 : 60000));
+    waits->cause = weir_cancel_cause();
+}
+
+static int call_by_a_deadline(void *arg)
+{
+    return weir_blocking(NULL, wait_in_pool, arg, WEIR_NO_DEADLINE);
+}
+
+/* The threads of the pool serve one after the other, and keep nothing of who came before. */
+RUN(a_function_waits_until_its_callers_deadline_at_most)
+{
+    for (int i = 0; i < 3; i++) {
+        struct waits bound = { 0 }, free = { 0 };
+        weir_task *task = NULL;
+        const weir_time deadline = weir_in_ms(20);
+        CHECK_EQ(weir_task_start(&task, call_by_a_deadline, &bound, .deadline = deadline), 0);
+        CHECK_EQ(weir_task_join(task, NULL, WEIR_NO_DEADLINE), 0);
+        if (bound.deadline != 0) { /* else the deadline came before a thread did */
+            CHECK_EQ(bound.deadline, deadline);
+            CHECK_EQ(bound.result, WEIR_ECANCELED);
+            CHECK_EQ(bound.cause, WEIR_ETIMEDOUT);
+        }
+        CHECK_EQ(weir_blocking(NULL, wait_in_pool, &free, WEIR_NO_DEADLINE), 0);
+        CHECK_EQ(free.deadline, WEIR_NO_DEADLINE);
+        CHECK_EQ(free.result, 0);
+        CHECK_EQ(free.cause, 0);
+    }
+    return 0;
+}
+
 RUN(a_function_may_call_weir)
 {
     struct letter letter = { .value = 31 };
@@ -466,6 +507,7 @@ int main(void)
         cmocka_unit_test(others_advance_while_a_function_blocks),
         cmocka_unit_test(the_call_returns_only_when_the_function_has),
         cmocka_unit_test(neither_cancellation_nor_the_deadline_cuts_it_short),
+        cmocka_unit_test(a_function_waits_until_its_callers_deadline_at_most),
         cmocka_unit_test(a_function_may_call_weir),
         cmocka_unit_test(a_plain_thread_may_call_it_too),
         cmocka_unit_test(more_calls_than_threads_all_end),
