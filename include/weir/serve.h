@@ -21,8 +21,21 @@ typedef struct weir_reply weir_reply;
 /* Answers one request.  Request and reply are valid until it returns.
  *
  * The result, when nothing went out yet: 0 or more gives 204.  A negative code gives a log line and
- * 500; but WEIR_ECANCELED gives 503, and what weir_request_read() said of a bad body the status for
- * that (400, 408, 413).  A negative code in the middle of a streamed reply cuts the connection. */
+ * 500; but WEIR_ECANCELED gives 503, it or WEIR_ETIMEDOUT behind the request's deadline 504, and
+ * what weir_request_read() said of a bad body the status for that (400, 408, 413).  A negative code
+ * in the middle of a streamed reply cuts the connection.
+ *
+ * Deadline.  A request has one, weir_request_deadline(): the earliest of its route's bound
+ * (deadline_ns, request_ns_max) and of what its client says it will wait, both counted from the
+ * instant at which the head was complete.  The client says so by
+ *     Weir-Timeout-Ms, X-Envoy-Expected-Rq-Timeout-Ms  a whole number of milliseconds
+ *     grpc-timeout    at most eight digits and a unit: H, M, S, m (milliseconds), u or n
+ * of which the shortest counts.  What is no such number (empty, a plus sign, a fraction, a list) is
+ * ignored; zero or less says that the client waits no more; one that is too large for a clock is
+ * as good as none.  So a client may bring its deadline forward and never put it off.
+ * A request whose deadline has passed before its handler began is answered 504 and not begun.
+ * Later the deadline is the handler's ambient one: behind it waits return WEIR_ECANCELED, and
+ * weir_cancel_cause() WEIR_ETIMEDOUT, there and in the tasks and blocking calls that it started. */
 typedef int weir_handler(weir_request *request, weir_reply *reply, void *user);
 
 /* Limits; 0 means the default in brackets, a negative number no limit, or the most that is safe
@@ -46,7 +59,7 @@ struct weir_server_opts {
     int64_t body_rate_min;  /* bytes/s of an upload after 5 s of grace; below: 408 [1,024] */
     int64_t send_rate_min;  /* bytes/s that a reader must take after 5 s [1,024] */
     int64_t idle_ns_max;    /* of a keep-alive connection [60 s] */
-    int64_t request_ns_max; /* ambient deadline of a handler [30 s] */
+    int64_t request_ns_max; /* from the head's end to a handler's ambient deadline [30 s] */
     int64_t retry_after_s;  /* of a 503 [1] */
     int backlog;            /* of listeners [4,096]; negative: WEIR_EINVAL */
 };
@@ -56,7 +69,7 @@ struct weir_route_opts {
     bool blocking;          /* the handler runs on an OS thread of a bounded pool */
     bool pinned;            /* stays on one OS thread */
     size_t stack_bytes;     /* of a task that is no thread [the runtime's: 64 KiB] */
-    int64_t deadline_ns;    /* ambient deadline of this route [request_ns_max] */
+    int64_t deadline_ns;    /* the same for this route [request_ns_max] */
     int64_t body_bytes_max; /* [the server's] */
 };
 
@@ -135,6 +148,7 @@ struct weir_server_stats {
     int64_t shed_running, shed_waiting, shed_age, shed_draining;
     int64_t bad_requests, timed_out_heads, timed_out_bodies, client_gone, handler_errors;
     int64_t accept_failures, bytes_in, bytes_out;
+    int64_t shed_late; /* answered 504: the deadline passed before the handler began */
 };
 /* Reads them.  Callers: any thread; never waits. */
 WEIR_API void weir_server_stats_read(weir_server *server, struct weir_server_stats *out);
@@ -161,6 +175,8 @@ WEIR_API int64_t weir_request_query_int(weir_request *request, const char *name,
                                         int *error);
 /* A header field, case-insensitive; NULL if absent; the first if repeated. */
 WEIR_API const char *weir_request_header(const weir_request *request, const char *name);
+/* Until when it has to be answered, see weir_handler; WEIR_NO_DEADLINE: nothing bounds it. */
+WEIR_API weir_time weir_request_deadline(const weir_request *request);
 /* Content-Length, or -1 if chunked, 0 without a body. */
 WEIR_API int64_t weir_request_body_bytes(const weir_request *request);
 /* Reads a piece of the body.  > 0 bytes, 0 at its end, WEIR_EMSGSIZE beyond body_bytes_max,

@@ -27,6 +27,7 @@ void wi_numbers_take_server(struct wi_numbers *numbers, const struct weir_server
     set(numbers, WI_N_SHED_RUNNING, stats->shed_running);
     set(numbers, WI_N_SHED_WAITING, stats->shed_waiting);
     set(numbers, WI_N_SHED_AGE, stats->shed_age);
+    set(numbers, WI_N_SHED_LATE, stats->shed_late);
     set(numbers, WI_N_SHED_DRAINING, stats->shed_draining);
     set(numbers, WI_N_RUNNING, stats->running);
     set(numbers, WI_N_WAITING, stats->waiting);

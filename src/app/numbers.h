@@ -32,9 +32,10 @@ enum wi_number_kind {
     X(REPLIED_4XX, WI_COUNTER, "weir_replies_total", "class=\"4xx\"", "")                          \
     X(REPLIED_5XX, WI_COUNTER, "weir_replies_total", "class=\"5xx\"", "")                          \
     X(SHED_RUNNING, WI_COUNTER, "weir_sheds_total", "reason=\"running\"",                          \
-      "Requests answered 503 at once, by the limit that they met.")                                \
+      "Requests answered 503, or 504 if late, without a handler, by why.")                         \
     X(SHED_WAITING, WI_COUNTER, "weir_sheds_total", "reason=\"waiting\"", "")                      \
     X(SHED_AGE, WI_COUNTER, "weir_sheds_total", "reason=\"age\"", "")                              \
+    X(SHED_LATE, WI_COUNTER, "weir_sheds_total", "reason=\"late\"", "")                            \
     X(SHED_DRAINING, WI_COUNTER, "weir_sheds_total", "reason=\"draining\"", "")                    \
     X(RUNNING, WI_GAUGE, "weir_requests_running", "", "Requests whose handler runs now.")          \
     X(WAITING, WI_GAUGE, "weir_requests_waiting", "", "Admitted requests that wait to run.")       \

@@ -12,14 +12,23 @@
  * a before b's look at `running` and c before d's look at `waiting` are sequentially consistent, so
  * one of the two sees the other.  Who fails to count in at all (WI_ADMIT_WAIT) touches nothing.
  *
- * Age: a request that waited longer than waiting_age_max_ns, on the line or for a worker, is
- * answered 503 when its turn comes or by the sweep, whichever is first.
+ * Waiting in vain: a request that waited longer than waiting_age_max_ns, on the line or for a
+ * worker, is answered 503, and one whose deadline has passed 504, when its turn comes or by the
+ * sweep, whichever is first.
  *
  * Threads: any. */
 #include "base/check.h"
 #include "serve/edge.h"
 #include "serve/request.h"
 #include "sync/time.h"
+
+/* What the coarse clock may lie behind (sync/time.h). */
+static const int64_t COARSE_NS = 10 * WEIR_NS_PER_MS;
+
+static struct weir_request *request_at(struct wi_list *node)
+{
+    return wi_container_of(node, struct weir_request, waiting_node);
+}
 
 static bool count_in(struct weir_server *server)
 {
@@ -37,21 +46,56 @@ static void count_out(struct weir_server *server)
     (void)wi_sub_seq_cst(&server->counters->running, 1); /* c */
 }
 
-static bool is_too_old(const struct weir_request *request, weir_time now)
+/* -- who waited in vain ----------------------------------------------------------------------- */
+
+/* Why a request that waited is not worth running. */
+enum fate {
+    FATE_GOOD,
+    FATE_AGED,
+    FATE_LATE,
+    FATE_DRAINED,
+};
+
+static const struct {
+    enum wi_counter counter;
+    int status;
+    const char *text;
+} ends[] = {
+    [FATE_AGED] = { WI_COUNT_SHED_AGE, 503, "waited too long\n" },
+    [FATE_LATE] = { WI_COUNT_SHED_LATE, 504, WI_REPLY_LATE },
+    [FATE_DRAINED] = { WI_COUNT_SHED_DRAINING, 503, "going away\n" },
+};
+
+static enum fate fate_of(const struct weir_request *request, weir_time now)
 {
-    return now >= wi_after(request->began, request->server->opts.waiting_age_max_ns);
+    if (now >= request->deadline)
+        return FATE_LATE;
+    if (now >= wi_after(request->began, request->server->opts.waiting_age_max_ns))
+        return FATE_AGED;
+    return FATE_GOOD;
 }
 
-bool wi_admit_refuse_aged(struct weir_request *request)
+/* Answers it; it is gone. */
+static void turn_away(struct weir_request *request, enum fate fate)
 {
-    struct weir_server *server = request->server;
-    if (wi_likely(!is_too_old(request, wi_now_coarse())))
+    wi_count(request->server, ends[fate].counter, 1);
+    wi_edge_refuse(request, ends[fate].status, ends[fate].text);
+}
+
+bool wi_admit_turn_away(struct weir_request *request)
+{
+    weir_time now = wi_now_coarse();
+    if (wi_unlikely(now >= request->deadline - COARSE_NS))
+        now = weir_now();
+    const enum fate fate = fate_of(request, now);
+    if (wi_likely(fate == FATE_GOOD))
         return false;
-    wi_count(server, WI_COUNT_SHED_AGE, 1);
-    wi_admit_end(server);
-    wi_edge_refuse(request, 503, "waited too long\n");
+    wi_admit_end(request->server);
+    turn_away(request, fate);
     return true;
 }
+
+/* -- the line --------------------------------------------------------------------------------- */
 
 enum wi_verdict wi_admit(struct weir_server *server)
 {
@@ -71,9 +115,8 @@ static struct weir_request *next_to_run(struct weir_server *server)
     struct weir_request *request = NULL;
     wi_lock(&server->admit_lock);
     if (!wi_list_empty(&server->waiting) && count_in(server)) { /* e */
-        struct wi_list *node = wi_list_pop_front(&server->waiting);
+        request = request_at(wi_list_pop_front(&server->waiting));
         (void)wi_sub_relaxed(&server->counters->waiting, 1);
-        request = wi_container_of(node, struct weir_request, waiting_node);
     }
     wi_unlock(&server->admit_lock);
     return request;
@@ -84,10 +127,10 @@ static void pump(struct weir_server *server)
 {
     struct weir_request *request;
     while ((request = next_to_run(server)) != NULL) {
-        if (is_too_old(request, weir_now())) {
+        const enum fate fate = fate_of(request, weir_now());
+        if (fate != FATE_GOOD) {
             count_out(server);
-            wi_count(server, WI_COUNT_SHED_AGE, 1);
-            wi_edge_refuse(request, 503, "waited too long\n");
+            turn_away(request, fate);
             continue;
         }
         if (wi_run_start(request) == 0)
@@ -131,9 +174,8 @@ static struct weir_request *take_place_locked(struct weir_server *server,
 {
     if (wi_list_empty(&server->waiting))
         return NULL;
-    struct weir_request *oldest =
-        wi_container_of(server->waiting.next, struct weir_request, waiting_node);
-    if (!wi_run_same_task(route, oldest->route) || is_too_old(oldest, weir_now()))
+    struct weir_request *oldest = request_at(server->waiting.next);
+    if (!wi_run_same_task(route, oldest->route) || fate_of(oldest, weir_now()) != FATE_GOOD)
         return NULL;
     wi_list_remove(&oldest->waiting_node);
     (void)wi_sub_relaxed(&server->counters->waiting, 1);
@@ -153,29 +195,31 @@ struct weir_request *wi_admit_pass_on(struct weir_server *server, const struct w
     return next; /* `running` counts it instead of the one that ended */
 }
 
-static struct weir_request *next_expired(struct weir_server *server, weir_time now, bool all)
+/* Moves to `out` who waits in vain; all: everybody. */
+static void take_expired(struct weir_server *server, weir_time now, bool all, struct wi_list *out)
 {
-    struct weir_request *request = NULL;
     wi_lock(&server->admit_lock);
-    if (!wi_list_empty(&server->waiting)) {
-        struct weir_request *oldest =
-            wi_container_of(server->waiting.next, struct weir_request, waiting_node);
-        if (all || is_too_old(oldest, now)) {
-            wi_list_remove(&oldest->waiting_node);
-            (void)wi_sub_relaxed(&server->counters->waiting, 1);
-            request = oldest;
-        }
+    struct wi_list *next;
+    for (struct wi_list *node = server->waiting.next; node != &server->waiting; node = next) {
+        next = node->next;
+        if (!all && fate_of(request_at(node), now) == FATE_GOOD)
+            continue;
+        wi_list_remove(node);
+        wi_list_push_back(out, node);
+        (void)wi_sub_relaxed(&server->counters->waiting, 1);
     }
     wi_unlock(&server->admit_lock);
-    return request;
 }
 
 void wi_admit_expire(struct weir_server *server, weir_time now, bool all)
 {
-    struct weir_request *request;
-    while ((request = next_expired(server, now, all)) != NULL) {
-        wi_count(server, all ? WI_COUNT_SHED_DRAINING : WI_COUNT_SHED_AGE, 1);
-        wi_edge_refuse(request, 503, all ? "going away\n" : "waited too long\n");
+    struct wi_list expired;
+    wi_list_init(&expired);
+    take_expired(server, now, all, &expired);
+    struct wi_list *node;
+    while ((node = wi_list_pop_front(&expired)) != NULL) {
+        struct weir_request *request = request_at(node);
+        turn_away(request, all ? FATE_DRAINED : fate_of(request, now));
     }
 }
 

@@ -24,6 +24,7 @@
 #include "base/check.h"
 #include "http/status.h"
 #include "http/write.h"
+#include "serve/deadline.h"
 #include "sync/time.h"
 #include "task/runtime.h"
 
@@ -201,17 +202,17 @@ static enum step refuse_overload(struct wi_conn *conn, struct view *view,
 }
 
 /* The way of an admitted request: memory, then its task, its place in the line, or the caller. */
-static enum step begin(struct wi_conn *conn, struct view *view, const struct wi_http_request *head,
-                       const struct wi_http_match *match, const struct wi_route *task_route,
-                       struct weir_request **out)
+static enum step begin(struct wi_conn *conn, struct view *view, const struct wi_arrival *arrival,
+                       const struct wi_route *task_route, struct weir_request **out)
 {
     struct weir_server *server = wi_conn_server(conn);
+    const struct wi_http_request *head = arrival->head;
     const enum wi_verdict verdict = wi_admit(server);
     if (verdict == WI_ADMIT_SHED)
         return refuse_overload(conn, view, head, false);
 
-    struct weir_request *request = wi_request_create(conn, head, match, view->data + view->pos,
-                                                     view->len - view->pos, weir_now());
+    struct weir_request *request =
+        wi_request_create(conn, arrival, view->data + view->pos, view->len - view->pos);
     if (request == NULL)
         goto undo_admission;
     wi_conn_drop_head(conn);
@@ -277,7 +278,16 @@ static enum step route(struct wi_conn *conn, struct view *view, const struct wi_
         answer = (struct answer){ .status = 413, .text = "body too large\n" };
         return refuse(conn, view, head, answer);
     }
-    return begin(conn, view, head, &match, task_route, out);
+    const weir_time now = weir_now();
+    const struct wi_arrival arrival = { .head = head,
+                                        .match = &match,
+                                        .at = now,
+                                        .deadline = wi_deadline_of_head(found, head, text, now) };
+    if (wi_unlikely(arrival.deadline <= now)) {
+        wi_count(server, WI_COUNT_SHED_LATE, 1);
+        return refuse(conn, view, head, (struct answer){ .status = 504, .text = WI_REPLY_LATE });
+    }
+    return begin(conn, view, &arrival, task_route, out);
 }
 
 /* Judges the head at the view's position. */

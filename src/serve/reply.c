@@ -467,6 +467,9 @@ static bool finish_stream(struct weir_reply *reply)
 /* The status that tells the client why a handler gave up. */
 static int status_of(const struct weir_request *request, int code)
 {
+    const bool gave_up = code == WEIR_ECANCELED || code == WEIR_ETIMEDOUT;
+    if (gave_up && request->body_error == 0 && weir_now() >= request->deadline)
+        return 504;
     if (code == WEIR_ECANCELED)
         return 503;
     if (request->body_error == 0)
@@ -480,14 +483,20 @@ static int status_of(const struct weir_request *request, int code)
     return code == WEIR_EEOF ? 400 : 500; /* the client ended in the middle of its body */
 }
 
+static const char *text_of(int status)
+{
+    if (status == 503)
+        return "unavailable\n";
+    if (status == 504)
+        return WI_REPLY_LATE;
+    return status == 500 ? "internal error\n" : "bad request body\n";
+}
+
 /* Answers in the handler's place; fields that it may have set are left out. */
 static void answer_failure(struct weir_reply *reply, int code)
 {
-    static const char unavailable[] = "unavailable\n";
-    static const char failed[] = "internal error\n";
-    static const char refused[] = "bad request body\n";
     const int status = status_of(reply->request, code);
-    const char *text = status == 503 ? unavailable : status == 500 ? failed : refused;
+    const char *text = text_of(status);
     reply->fields = NULL;
     reply->field_count = 1;
     reply->field_bytes = 0;

@@ -90,10 +90,11 @@ static void init_body(struct weir_request *request, size_t bytes)
         wi_http_body_init(&request->body, head, &limits);
 }
 
-struct weir_request *wi_request_create(struct wi_conn *conn, const struct wi_http_request *head,
-                                       const struct wi_http_match *match, const char *data,
-                                       size_t bytes, weir_time now)
+struct weir_request *wi_request_create(struct wi_conn *conn, const struct wi_arrival *arrival,
+                                       const char *data, size_t bytes)
 {
+    const struct wi_http_request *head = arrival->head;
+    const struct wi_http_match *match = arrival->match;
     struct weir_request *request = wi_block_take(WI_BLOCK_4K);
     if (request == NULL)
         return NULL;
@@ -105,7 +106,8 @@ struct weir_request *wi_request_create(struct wi_conn *conn, const struct wi_htt
     request->conn = conn;
     request->server = wi_conn_server(conn);
     request->route = match->route->user;
-    request->began = now;
+    request->began = arrival->at;
+    request->deadline = arrival->deadline;
     request->params = NULL;
     request->path = NULL;
     request->param_count = match->param_count;
@@ -289,6 +291,12 @@ const char *weir_request_header(const weir_request *request, const char *name)
         return NULL;
     const struct wi_http_slice value = head->fields[index].value;
     return value.len == 0 ? "" : request->text + value.offset;
+}
+
+weir_time weir_request_deadline(const weir_request *request)
+{
+    wi_bug_unless(request != NULL);
+    return request->deadline;
 }
 
 int64_t weir_request_body_bytes(const weir_request *request)

@@ -57,6 +57,7 @@ struct weir_request {
     const struct wi_route *route;
     struct wi_list waiting_node;        /* guarded by admit_lock while it waits */
     weir_time began;                    /* when its head was complete */
+    weir_time deadline;                 /* see deadline.h */
     const struct wi_http_request *head; /* a copy, cut behind the fields in use */
     char *text;                         /* where the head's slices count from */
     const char **params;                /* values in the order of the pattern; in the arena */
@@ -82,11 +83,18 @@ struct weir_request {
     struct wi_http_match match;
 };
 
+/* What is known of a request before anything exists for it. */
+struct wi_arrival {
+    const struct wi_http_request *head;
+    const struct wi_http_match *match;
+    weir_time at; /* when its head was complete */
+    weir_time deadline;
+};
+
 /* Makes a request of a parsed head at the start of `data`; the bytes are copied.  NULL when there
  * is no memory. */
-struct weir_request *wi_request_create(struct wi_conn *conn, const struct wi_http_request *head,
-                                       const struct wi_http_match *match, const char *data,
-                                       size_t bytes, weir_time now);
+struct weir_request *wi_request_create(struct wi_conn *conn, const struct wi_arrival *arrival,
+                                       const char *data, size_t bytes);
 
 /* Frees it; the connection stays. */
 void wi_request_destroy(struct weir_request *request);
@@ -104,6 +112,9 @@ bool wi_body_settle(struct weir_request *request);
 bool wi_body_ends_connection(const struct weir_request *request);
 
 /* -- reply.c ---------------------------------------------------------------------------------- */
+
+/* What a client is told with 504. */
+#define WI_REPLY_LATE "the deadline has passed\n"
 
 void wi_reply_init(struct weir_reply *reply, struct weir_request *request);
 
@@ -132,12 +143,12 @@ WEIR_CHECK bool wi_admit_wait(struct weir_request *request);
 void wi_admit_end(struct weir_server *server);
 
 /* The request's task, at its first instruction: true if it came too late to be worth running; then
- * it was answered 503 and is gone. */
-bool wi_admit_refuse_aged(struct weir_request *request);
+ * it was answered 503 or 504 and is gone. */
+bool wi_admit_turn_away(struct weir_request *request);
 /* The same, but who waits longest takes over the place of the one that ended, and its task, if that
  * is of the kind which its route wants: then it is returned, admitted. */
 struct weir_request *wi_admit_pass_on(struct weir_server *server, const struct wi_route *route);
-/* For the sweep: answers those that wait for too long; all: everybody. */
+/* For the sweep: answers those that wait in vain; all: everybody. */
 void wi_admit_expire(struct weir_server *server, weir_time now, bool all);
 /* Whether no request could run now, for listeners that are shared. */
 bool wi_admit_full(struct weir_server *server);

@@ -40,11 +40,6 @@ static bool has_own_thread(const struct wi_route *route)
     return route->spawn_flags != 0 || weir_scheduler_kind() == WEIR_SCHEDULER_THREADS;
 }
 
-static weir_time deadline_of(const struct weir_request *request)
-{
-    return wi_after(request->began, request->route->opts.deadline_ns);
-}
-
 static void log_failure(const struct weir_request *request, int code)
 {
     struct weir_server *server = request->server;
@@ -99,7 +94,7 @@ static struct weir_request *serve_one(struct weir_request *request, bool may_go_
     struct wi_conn *conn = request->conn;
     const struct wi_route *route = request->route;
 
-    if (wi_admit_refuse_aged(request))
+    if (wi_admit_turn_away(request))
         return NULL;
     wi_request_prepare(request);
     const int code = route->handler(request, &request->reply, route->user);
@@ -144,7 +139,7 @@ static int serve_task(void *arg)
     for (int served = 1; request != NULL; served++) {
         request = serve_one(request, served < TASK_REQUESTS_MAX);
         if (request != NULL)
-            wi_current_parker()->deadline = deadline_of(request);
+            wi_current_parker()->deadline = request->deadline;
     }
     return 0;
 }
@@ -153,5 +148,5 @@ int wi_run_start(struct weir_request *request)
 {
     const struct wi_route *route = request->route;
     return wi_task_spawn(request->server->scope, serve_task, request, route->pattern, WEIR_SITE,
-                         route->spawn_flags, route->opts.stack_bytes, deadline_of(request));
+                         route->spawn_flags, route->opts.stack_bytes, request->deadline);
 }

@@ -70,6 +70,7 @@ void wi_server_counters_read(struct wi_server_counters *counters, struct weir_se
         .shed_running = sum_of(counters, WI_COUNT_SHED_RUNNING),
         .shed_waiting = sum_of(counters, WI_COUNT_SHED_WAITING),
         .shed_age = sum_of(counters, WI_COUNT_SHED_AGE),
+        .shed_late = sum_of(counters, WI_COUNT_SHED_LATE),
         .shed_draining = sum_of(counters, WI_COUNT_SHED_DRAINING),
         .bad_requests = sum_of(counters, WI_COUNT_BAD_REQUESTS),
         .timed_out_heads = sum_of(counters, WI_COUNT_TIMED_OUT_HEADS),

@@ -9,7 +9,8 @@
  *   conn.c     the record of a connection and who owns it at a moment
  *   edge.c     reads and judges heads, answers what needs no handler
  *   admit.c    counts who runs and who waits
- *   request.c  a request from its head to the handler; body.c reads its body
+ *   request.c  a request from its head to the handler; deadline.c says until when; body.c reads its
+ *              body
  *   run.c      the task that runs handlers
  *   reply.c    what goes out
  *   drain.c    the end; sweep.c the timeouts of everything that has no task
@@ -57,6 +58,7 @@ enum wi_counter {
     WI_COUNT_SHED_RUNNING,
     WI_COUNT_SHED_WAITING,
     WI_COUNT_SHED_AGE,
+    WI_COUNT_SHED_LATE,
     WI_COUNT_SHED_DRAINING,
     WI_COUNT_BAD_REQUESTS,
     WI_COUNT_TIMED_OUT_HEADS,

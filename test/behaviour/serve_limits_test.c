@@ -304,13 +304,13 @@ static void a_handler_past_its_deadline_is_canceled(void **state)
     struct client client;
     serving_start(&serving, NULL, routes);
     client_open(&client, &serving);
-    expect(&client, GET("/late"), 503);
+    expect(&client, GET("/late"), 504);
     expect(&client, GET("/hello"), 200);
     /* The same task may not go on with a pipelined request: its cancellation is sticky. */
     struct answer answer = { 0 };
     client_send(&client, GET("/late") GET("/hello"));
     client_answer(&client, &answer, false);
-    assert_int_equal(answer.status, 503);
+    assert_int_equal(answer.status, 504);
     client_answer(&client, &answer, false);
     assert_int_equal(answer.status, 200);
     answer_free(&answer);
