@@ -28,6 +28,11 @@ def check_account(result):
         check_equal(sum(one[name] for one in result["series"]), result[kind], f"{name} of all bins")
     check_equal(sum(one["sent"] for one in result["series"]),
                 result["requests"] - result["not_sent"], "what was sent of all bins")
+    for parts in (result["steps"], result["series"], [{"attempts": value} for value in
+                                                      result["attempts_by_outcome"].values()]):
+        check_equal(sum(part["attempts"] for part in parts), result["attempts"], "all attempts")
+    if result["retries"] == 0:
+        check_equal(result["attempts"], result["requests"] - result["not_sent"], "attempts")
     check_equal(sum(error["count"] for error in result["errors"]), result["error"], "all errors")
     check_equal(result["schedule_kept"], result["void"] is None, "schedule_kept")
 

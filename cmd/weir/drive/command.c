@@ -16,6 +16,8 @@
 #define BODY_BYTES_MAX (INT64_C(64) << 20)
 #define LIST_BYTES_MAX ((size_t)4 << 20)
 #define CONNECTIONS_DEFAULT 16
+#define RETRIES_MAX 10
+#define BACKOFF_NS_DEFAULT (20 * WEIR_NS_PER_MS)
 #define DEADLINE_NAME "Weir-Timeout-Ms"
 
 bool load_command_complain(const char *what)
@@ -59,6 +61,7 @@ static void add_word(struct load_command *c, const char *word, double weight)
         return;
     }
     c->words.url[c->words.count] = word;
+    c->words.fields_end[c->words.count] = c->words.field_count;
     c->words.weight[c->words.count++] = weight;
 }
 
@@ -127,6 +130,21 @@ static void take_field(struct load_command *c)
     const char *wrong = c->options.wrong ? NULL : add_field(c, field, why);
     if (wrong != NULL)
         options_wrong(&c->options, wrong);
+}
+
+/* A header of the URL that follows. */
+static void take_own_field(struct load_command *c)
+{
+    char why[REQUEST_WHY_BYTES];
+    const char *field = options_text(&c->options);
+    if (c->options.wrong)
+        return;
+    if (c->words.field_count == OWN_FIELDS_MAX)
+        options_wrong(&c->options, "256 such headers are the most");
+    else if (request_field_check(field, why) < 0)
+        options_wrong(&c->options, why);
+    else
+        c->words.fields[c->words.field_count++] = field;
 }
 
 static void take_fields(struct load_command *c)
@@ -257,6 +275,12 @@ static bool take_load_option(struct load_command *c)
     return true;
 }
 
+static void take_backoff(struct load_command *c)
+{
+    c->plan.backoff_ns = options_duration(&c->options, 0, 60 * WEIR_NS_PER_S);
+    c->backoff_named = true;
+}
+
 static bool take_request_option(struct load_command *c)
 {
     struct options *o = &c->options;
@@ -270,6 +294,8 @@ static bool take_request_option(struct load_command *c)
         c->request.method = options_text(o);
     else if (options_is(o, "header"))
         take_field(c);
+    else if (options_is(o, "url-header"))
+        take_own_field(c);
     else if (options_is(o, "headers-file"))
         take_fields(c);
     else if (options_is(o, "body-bytes"))
@@ -282,6 +308,10 @@ static bool take_request_option(struct load_command *c)
         c->request.close_each = options_flag(o);
     else if (options_is(o, "timeout"))
         c->plan.timeout_ns = options_duration(o, WEIR_NS_PER_MS, HOUR_NS);
+    else if (options_is(o, "retries"))
+        c->plan.retries = (int)options_number(o, 0, RETRIES_MAX);
+    else if (options_is(o, "backoff"))
+        take_backoff(c);
     else if (options_is(o, "late-max"))
         c->plan.late_ns_max = options_duration(o, WEIR_NS_PER_MS / 10, HOUR_NS);
     else
@@ -347,9 +377,12 @@ static bool complete_schedule(struct load_command *c)
 
 static bool complete_targets(struct load_command *c)
 {
+    const int count = c->words.count;
     if (c->weight > 0)
         return load_command_complain("--weight belongs before the URL that it is for");
-    if (c->words.count == 0)
+    if (c->words.field_count > (count > 0 ? c->words.fields_end[count - 1] : 0))
+        return load_command_complain("--url-header belongs before the URL that it is for");
+    if (count == 0)
         return load_command_complain("it wants an URL");
     if (c->request.method == NULL)
         c->request.method = c->request.body_bytes > 0 ? "POST" : "GET";
@@ -383,6 +416,10 @@ bool load_command_read(struct load_command *c, int argc, char **argv)
         c->plan.progress = PROGRESS_LIVE;
     else if (c->progress)
         c->plan.progress = PROGRESS_LINES;
+    if (c->backoff_named && c->plan.retries == 0)
+        return load_command_complain("--backoff is the pause before one of --retries");
+    if (!c->backoff_named && c->plan.retries > 0)
+        c->plan.backoff_ns = BACKOFF_NS_DEFAULT;
     return complete_schedule(c) && complete_targets(c);
 }
 

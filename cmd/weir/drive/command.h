@@ -28,6 +28,7 @@ struct load_command {
     const char *hist;
     bool for_named;
     bool burst_named;
+    bool backoff_named;
     bool progress;
     bool series;
     bool merge;

@@ -6,6 +6,9 @@
  * program sends late does not look fast (the rule of wrk2).  Connections come from a pool that
  * grows when none is free.  Closed loop: each of N tasks asks again as soon as it was answered.
  *
+ * A request that is refused, breaks or times out may be tried again: the client of a retry storm.
+ * It stays one request, with one outcome; its attempts are counted beside it.
+ *
  * Bounds: in_flight_max jobs and connections_max connections are allocated at the start, and
  * nothing for a request.  An arrival beyond them is counted, not sent, and makes the result void;
  * so is one that is due when the schedule has ended a timeout ago.  Every other one is sent,
@@ -31,6 +34,9 @@
 /* Arrivals that are due at once are started in groups, so that those already started get to run
  * when the schedule is faster than this program. */
 #define GROUP 16
+
+/* Pauses are drawn from a sequence of their own, so that arrivals and choices stay the same. */
+#define BACKOFF_SEED UINT64_C(0x7265747279)
 
 /* A closed-loop connection that failed waits this long: a dead service is not worth a core. */
 #define AFTER_ERROR_MS 10
@@ -64,6 +70,7 @@ struct drive {
     struct job *jobs;
     struct wi_list free_jobs;
     struct pool pool;
+    struct wi_rng backoffs;
 };
 
 /* CPU time of the process, of which a run is all. */
@@ -157,17 +164,42 @@ static enum outcome outcome_of(const struct drive *d, int rc, const struct answe
     return answer->status >= 400 || answer->status < 200 ? OUTCOME_OTHER : OUTCOME_OK;
 }
 
-/* One request from its due time to its outcome.  The code of ask(). */
+/* One attempt that is due at `due`.  *rc is the code of ask(). */
+static enum outcome attempt(struct drive *d, const struct mark *mark, weir_time due, int *rc)
+{
+    struct answer answer;
+    *rc = ask(d, &d->plan->targets.all[mark->url], due + d->plan->timeout_ns, &answer);
+    const enum outcome outcome = outcome_of(d, *rc, &answer, weir_now() - due);
+    tally_tried(d->tally, mark, due - d->start, outcome, *rc);
+    return outcome;
+}
+
+static bool is_retried(enum outcome outcome)
+{
+    return outcome == OUTCOME_SHED || outcome == OUTCOME_TIMEOUT || outcome == OUTCOME_LATE ||
+           outcome == OUTCOME_ERROR;
+}
+
+/* 0, or WEIR_ECANCELED. */
+static int back_off(struct drive *d)
+{
+    const double part = wi_rng_unit(&d->backoffs);
+    return weir_sleep(weir_now() + (int64_t)(part * (double)d->plan->backoff_ns));
+}
+
+/* One request from its due time to its outcome, which is that of its last attempt.  The code of
+ * that one's ask(). */
 static int serve_request(struct drive *d, const struct mark *mark, weir_time since)
 {
-    const struct target *target = &d->plan->targets.all[mark->url];
-    struct answer answer;
-    const int rc = ask(d, target, since + d->plan->timeout_ns, &answer);
-    const int64_t latency_ns = weir_now() - since;
-    const enum outcome outcome = outcome_of(d, rc, &answer, latency_ns);
+    int rc;
+    enum outcome outcome = attempt(d, mark, since, &rc);
+    for (int i = 0; i < d->plan->retries && is_retried(outcome); i++) {
+        rc = back_off(d);
+        outcome = rc < 0 ? OUTCOME_ABANDONED : attempt(d, mark, weir_now(), &rc);
+    }
     if (outcome == OUTCOME_ERROR)
         tally_error_kind(d->tally, rc);
-    tally_ended(d->tally, mark, outcome, latency_ns);
+    tally_ended(d->tally, mark, outcome, weir_now() - since);
     d->tally->in_flight--;
     return rc;
 }
@@ -203,6 +235,7 @@ static int launch(struct drive *d, weir_time intended, const struct mark *mark)
     wi_list_push_front(&d->free_jobs, node);
     if (rc == WEIR_ECANCELED)
         return rc;
+    tally_tried(d->tally, mark, intended - d->start, OUTCOME_ERROR, rc);
     tally_error_kind(d->tally, rc);
     tally_ended(d->tally, mark, OUTCOME_ERROR, 0);
     return 0;
@@ -348,7 +381,7 @@ static int start_requests(struct drive *d)
     rc = open_loop ? weir_go(walk_schedule, d, .name = "schedule") : start_connections(d);
     if (rc < 0)
         weir_scope_cancel(d->scope, rc);
-    /* Every request ends by its timeout, so this wait is bounded by the plan. */
+    /* Every attempt ends by its timeout, so this wait is bounded by the plan. */
     const int closed = weir_scope_close(d->scope, WEIR_NO_DEADLINE);
     d->scope = NULL; /* gone: the monitor may look once more */
     close_step(d);
@@ -396,6 +429,7 @@ static int allocate(struct drive *d)
 int drive(struct plan *plan, struct tally *tally)
 {
     struct drive d = { .plan = plan, .tally = tally };
+    wi_rng_init(&d.backoffs, plan->schedule.seed ^ BACKOFF_SEED);
     int rc = allocate(&d);
     const int64_t cpu = cpu_ns();
     const weir_time since = weir_now();

@@ -34,7 +34,9 @@ struct plan {
     int64_t in_flight_max;
     int64_t connections_max; /* open at once, idle ones included; at least in_flight_max */
     int64_t for_ns;
-    int64_t timeout_ns;
+    int64_t timeout_ns;  /* of each attempt */
+    int retries;         /* further attempts that a request may take */
+    int64_t backoff_ns;  /* before each of them a random time up to this */
     int64_t late_ns_max; /* 1 % of the requests sent later than this void the run */
     int64_t bin_ns;
     enum progress progress;
@@ -43,6 +45,12 @@ struct plan {
 static inline bool is_open_loop(const struct plan *plan)
 {
     return plan->schedule.step_count > 0;
+}
+
+/* How long a request may be under way: its attempts, and the pauses between them. */
+static inline int64_t plan_request_ns(const struct plan *plan)
+{
+    return (plan->timeout_ns + plan->backoff_ns) * plan->retries + plan->timeout_ns;
 }
 
 /* Set by the signal handler: end early with what there is. */

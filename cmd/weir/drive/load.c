@@ -39,6 +39,7 @@ static const char help[] =
     "A step up and down:    weir load --rate=200:10s,2000:10s,200:10s --bin=50ms --json=r.json "
     "URL\n"
     "A mix:                 weir load --rate=500 --weight=9 URL --weight=1 URL\n"
+    "A retry storm:         weir load --rate=300:5s,3000:2s,300:20s --retries=3 --series URL\n"
     "\n"
     "A closed loop: clients that wait for their answer\n"
     "  --connections=N     N clients, each asks again when it was answered [16].  Shows how fast "
@@ -66,6 +67,10 @@ static const char help[] =
     "  --for=TIME          how long: 500ms, 5s, 2m [5s]\n"
     "  --seed=N            of all that is random: the same seed gives the same schedule [1]\n"
     "  --timeout=TIME      then the client gives up and resets the connection [1s]\n"
+    "  --retries=N         try a request that was refused (503), broke or timed out up to N times "
+    "again\n"
+    "                      [0]; it stays one request, with the outcome of its last attempt\n"
+    "  --backoff=TIME      wait at random up to this before trying again; 0ms: at once [20ms]\n"
     "  --late-max=TIME     so late may 1 % of the requests be sent; beyond, the run is void [1ms]\n"
     "\n"
     "What is sent\n"
@@ -73,6 +78,7 @@ static const char help[] =
     "  --urls=FILE         more URLs, a line each: [WEIGHT] URL\n"
     "  --method=NAME       [GET; POST with a body]\n"
     "  --header='N: V'     a header; may be repeated.  --headers-file=FILE: a line each\n"
+    "  --url-header='N: V' a header of the URL that follows alone\n"
     "  --body-file=FILE    the body.  --body-bytes=N: a body of that many bytes\n"
     "  --deadline-header[=NAME]\n"
     "                      tells the service the milliseconds until --timeout [Weir-Timeout-Ms]\n"
@@ -327,7 +333,7 @@ static int prepare(struct load_command *c, struct tally *tally)
         .urls = c->plan.targets.count,
         .bin_ns = c->plan.bin_ns,
         .length_ns = c->plan.for_ns,
-        .timeout_ns = c->plan.timeout_ns,
+        .timeout_ns = plan_request_ns(&c->plan),
     };
     const int rc = tally_init(tally, &opts);
     if (rc == WEIR_EOVERFLOW) {

@@ -89,6 +89,41 @@ static void latency_table(FILE *out, const struct plan *plan, const struct tally
     latency_line(out, "sent late by", &t->send_ns);
 }
 
+/* -- attempts --------------------------------------------------------------------------------- */
+
+double report_attempts_each(uint64_t attempts, const struct counts *counts)
+{
+    const uint64_t sent = counts_due(counts) - counts_not_sent(counts);
+    return sent > 0 ? (double)attempts / (double)sent : 0;
+}
+
+/* Only where there can be more of them than requests. */
+static void attempt_heading(FILE *out, const struct plan *plan)
+{
+    if (plan->retries > 0)
+        fprintf(out, " %9s", "attempts");
+}
+
+static void attempt_cell(FILE *out, const struct plan *plan, uint64_t attempts)
+{
+    if (plan->retries > 0)
+        fprintf(out, " %9" PRIu64, attempts);
+}
+
+static void attempt_line(FILE *out, const struct plan *plan, const struct tally *t)
+{
+    char text[32];
+    const uint64_t *of = t->attempts.of;
+    const uint64_t all = counts_due(&t->attempts);
+    if (plan->retries == 0)
+        return;
+    fprintf(out,
+            "  %-14s %12s  %.2f per request: %" PRIu64 " ok, %" PRIu64 " refused with 503, %" PRIu64
+            " timed out, %" PRIu64 " broke\n",
+            "attempts", grouped(all, text), report_attempts_each(all, &t->all), of[OUTCOME_OK],
+            of[OUTCOME_SHED], of[OUTCOME_TIMEOUT] + of[OUTCOME_LATE], of[OUTCOME_ERROR]);
+}
+
 /* -- tables: a line for each step, URL, bin --------------------------------------------------- */
 
 static uint64_t failed(const struct counts *counts)
@@ -134,6 +169,7 @@ static void step_table(FILE *out, const struct report *r)
         return;
     fprintf(out, "\n  %4s %17s %7s", "step", "rate", "s");
     cell_headings(out);
+    attempt_heading(out, r->plan);
     percentile_headings(out);
     for (int i = 0; i < r->tally->step_count; i++) {
         const struct step *step = &r->plan->schedule.steps[i];
@@ -144,6 +180,7 @@ static void step_table(FILE *out, const struct report *r)
             snprintf(rate, sizeof rate, "%g", step->from);
         fprintf(out, "  %4d %17s %7g", i + 1, rate, step->seconds);
         cells(out, &r->tally->steps[i].counts);
+        attempt_cell(out, r->plan, r->tally->steps[i].attempts);
         percentile_cells(out, &r->tally->steps[i].ok_ns);
     }
 }
@@ -171,11 +208,13 @@ static void series_table(FILE *out, const struct report *r)
         return;
     fprintf(out, "\n  %8s", "due at s");
     cell_headings(out);
+    attempt_heading(out, r->plan);
     fprintf(out, " %9s %9s %9s\n", "in flight", "p50 ms", "p99 ms");
     for (int i = 0; i < series->opened; i++) {
         const struct bin *bin = &series->bins[i];
         fprintf(out, "  %8.2f", (double)(series->bin_ns * i) / 1e9);
         cells(out, &bin->counts);
+        attempt_cell(out, r->plan, bin->attempts);
         fprintf(out, " %9" PRId64, bin->in_flight);
         if (bin->p50_ns >= 0)
             fprintf(out, " %9.3f %9.3f\n", ms(bin->p50_ns), ms(bin->p99_ns));
@@ -235,11 +274,14 @@ static void heading(FILE *out, const struct plan *plan, const struct tally *t)
                 arrivals_name(plan->schedule.kind), plan->schedule.seed, seconds(t));
     else
         fprintf(out, "closed loop, %" PRId64 " connections, %.1f s", plan->connections, seconds(t));
-    fprintf(out, ", timeout %g s%s\n\n", (double)plan->timeout_ns / 1e9,
-            t->interrupted ? "  [interrupted: a partial result]" : "");
+    fprintf(out, ", timeout %g s", (double)plan->timeout_ns / 1e9);
+    if (plan->retries > 0)
+        fprintf(out, ", %d %s after up to %g ms", plan->retries,
+                plan->retries == 1 ? "retry" : "retries", ms(plan->backoff_ns));
+    fprintf(out, "%s\n\n", t->interrupted ? "  [interrupted: a partial result]" : "");
 }
 
-static void summary(FILE *out, const struct tally *t)
+static void summary(FILE *out, const struct plan *plan, const struct tally *t)
 {
     char text[32];
     char rate[32];
@@ -249,6 +291,7 @@ static void summary(FILE *out, const struct tally *t)
             grouped(all, text),
             grouped((uint64_t)((double)of[OUTCOME_OK] / seconds(t) + 0.5), rate),
             (double)t->bytes_in / 1e6, (double)t->bytes_out / 1e6);
+    attempt_line(out, plan, t);
     count_line(out, "ok", of[OUTCOME_OK], all, "");
     count_line(out, "503", of[OUTCOME_SHED], all, "refused at once: overloaded");
     count_line(out, "other status", of[OUTCOME_OTHER], all, "400 and above, but not 503");
@@ -269,7 +312,7 @@ static void summary(FILE *out, const struct tally *t)
 void report_text(FILE *out, const struct report *report)
 {
     heading(out, report->plan, report->tally);
-    summary(out, report->tally);
+    summary(out, report->plan, report->tally);
     latency_table(out, report->plan, report->tally);
     step_table(out, report);
     url_table(out, report);

@@ -36,6 +36,9 @@ void report_json(FILE *out, const struct report *report);
 void report_merged_text(FILE *out, int files, const struct histograms *merged);
 void report_merged_json(FILE *out, int files, const struct histograms *merged);
 
+/* Attempts for each request that was sent; 0 if none was. */
+double report_attempts_each(uint64_t attempts, const struct counts *counts);
+
 /* What an error's code means here. */
 const char *report_error_text(int code);
 

@@ -121,6 +121,32 @@ static void set_counts(json_t *object, const struct counts *counts)
     set(object, "not_sent", count(counts_not_sent(counts)));
 }
 
+static void set_attempts(json_t *object, uint64_t attempts, const struct counts *counts)
+{
+    set(object, "attempts", count(attempts));
+    set(object, "attempts_per_request", number(report_attempts_each(attempts, counts), 1e-4));
+}
+
+static json_t *attempts_by_outcome(const struct counts *counts)
+{
+    static const struct {
+        const char *name;
+        enum outcome outcome;
+    } names[] = {
+        { "ok", OUTCOME_OK },
+        { "shed_503", OUTCOME_SHED },
+        { "other_status", OUTCOME_OTHER },
+        { "late", OUTCOME_LATE },
+        { "timeout", OUTCOME_TIMEOUT },
+        { "error", OUTCOME_ERROR },
+        { "abandoned", OUTCOME_ABANDONED },
+    };
+    json_t *object = json_object();
+    for (size_t i = 0; i < wi_count_of(names); i++)
+        set(object, names[i].name, count(counts->of[names[i].outcome]));
+    return object;
+}
+
 static void set_percentiles(json_t *object, const char *prefix, const struct wi_hist *hist)
 {
     for (int i = 0; i < PERCENTS; i++) {
@@ -155,13 +181,15 @@ static void step_list(struct writer *w, const struct plan *plan, const struct ta
         const double wall = (double)t->steps[i].wall_ns / 1e9;
         const bool cut = !open_loop || t->interrupted;
         const double seconds = cut ? wall : step.seconds;
-        const uint64_t ok = t->steps[i].counts.of[OUTCOME_OK];
+        const struct step_tally *of = &t->steps[i];
+        const uint64_t ok = of->counts.of[OUTCOME_OK];
         json_t *object = json_object();
         set(object, "index", json_integer(i));
         set(object, "rate_from", number(step.from, 1e-3));
         set(object, "rate_to", number(step.to, 1e-3));
         set(object, "seconds", number(seconds, 1e-6));
-        set_counts(object, &t->steps[i].counts);
+        set_counts(object, &of->counts);
+        set_attempts(object, of->attempts, &of->counts);
         set(object, "ok_per_second", number(seconds > 0 ? (double)ok / seconds : 0, 1e-3));
         set_percentiles(object, "ok_ms", &t->steps[i].ok_ns);
         set_percentiles(object, "shed_ms", &t->steps[i].shed_ns);
@@ -211,6 +239,7 @@ static void series_list(struct writer *w, const struct series *series)
         set(object, "late", count(of[OUTCOME_LATE]));
         set(object, "timeout", count(of[OUTCOME_TIMEOUT]));
         set(object, "error", count(of[OUTCOME_ERROR]));
+        set(object, "attempts", count(bin->attempts));
         set(object, "in_flight", json_integer(bin->in_flight));
         set(object, "p50_ms", percentile(bin->p50_ns));
         set(object, "p99_ms", percentile(bin->p99_ns));
@@ -261,6 +290,8 @@ static json_t *about_plan(const struct plan *plan)
     set(object, "connections", json_integer(plan->connections));
     set(object, "seed", json_integer((json_int_t)schedule->seed));
     set(object, "timeout_ms", ms(plan->timeout_ns));
+    set(object, "retries", json_integer(plan->retries));
+    set(object, "backoff_ms", ms(plan->backoff_ns));
     return object;
 }
 
@@ -272,6 +303,8 @@ static json_t *about_result(const struct report *r)
     set(object, "seconds", number(seconds, 1e-6));
     set(object, "interrupted", json_boolean(t->interrupted));
     set_counts(object, &t->all);
+    set_attempts(object, counts_due(&t->attempts), &t->all);
+    set(object, "attempts_by_outcome", attempts_by_outcome(&t->attempts));
     set(object, "ok_per_second", number((double)t->all.of[OUTCOME_OK] / seconds, 1e-3));
     set(object, "bytes_in", count(t->bytes_in));
     set(object, "bytes_out", count(t->bytes_out));

@@ -77,14 +77,20 @@ void tally_fini(struct tally *tally)
     *tally = (struct tally){ 0 };
 }
 
-struct mark tally_mark(struct tally *tally, int step, int url, int64_t at_ns)
+/* What comes after the end of the schedule counts in the last one. */
+static int bin_at(struct tally *tally, int64_t at_ns)
 {
     struct series *series = &tally->series;
     const int64_t index = at_ns / series->bin_ns;
     const int bin = index < series->count ? (int)index : series->count - 1;
     while (series->opened <= bin)
         open_bin(series, tally->in_flight);
-    return (struct mark){ .step = step, .url = url, .bin = bin };
+    return bin;
+}
+
+struct mark tally_mark(struct tally *tally, int step, int url, int64_t at_ns)
+{
+    return (struct mark){ .step = step, .url = url, .bin = bin_at(tally, at_ns) };
 }
 
 void tally_launched(struct tally *tally, const struct mark *mark)
@@ -131,6 +137,16 @@ static bool is_exhaustion(int code)
            code == WEIR_ENOBUFS || code == WEIR_ENOMEM || code == WEIR_EOVERFLOW;
 }
 
+void tally_tried(struct tally *tally, const struct mark *mark, int64_t at_ns, enum outcome outcome,
+                 int code)
+{
+    tally->attempts.of[outcome]++;
+    tally->steps[mark->step].attempts++;
+    tally->series.bins[bin_at(tally, at_ns)].attempts++;
+    if (outcome == OUTCOME_ERROR && is_exhaustion(code))
+        tally->exhausted++;
+}
+
 void tally_error_kind(struct tally *tally, int code)
 {
     int i = 0;
@@ -138,8 +154,6 @@ void tally_error_kind(struct tally *tally, int code)
         i++;
     tally->errors[i].code = tally->errors[i].count > 0 && tally->errors[i].code != code ? 0 : code;
     tally->errors[i].count++;
-    if (is_exhaustion(code))
-        tally->exhausted++;
 }
 
 void tally_finish(struct tally *tally)
@@ -173,6 +187,18 @@ uint64_t counts_not_sent(const struct counts *counts)
     return counts->of[OUTCOME_OVER] + counts->of[OUTCOME_BEHIND];
 }
 
+static bool attempts_valid(const struct tally *tally)
+{
+    uint64_t steps = 0;
+    uint64_t bins = 0;
+    for (int i = 0; i < tally->step_count; i++)
+        steps += tally->steps[i].attempts;
+    for (int i = 0; i < tally->series.count; i++)
+        bins += tally->series.bins[i].attempts;
+    const uint64_t all = counts_due(&tally->attempts);
+    return steps == all && bins == all;
+}
+
 bool tally_valid(const struct tally *tally)
 {
     for (int outcome = 0; outcome < OUTCOMES; outcome++) {
@@ -189,5 +215,5 @@ bool tally_valid(const struct tally *tally)
         if (steps != all || urls != all || bins != all)
             return false;
     }
-    return true;
+    return attempts_valid(tally);
 }

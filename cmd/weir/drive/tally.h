@@ -4,6 +4,9 @@
 
 /* What came of the requests: in all, by step of the schedule, by URL, and in bins of time.
  *
+ * A request may take several attempts.  Those are counted by outcome, under the step of their
+ * request, and in the bin in which they themselves were due.
+ *
  * Every request that was due has one outcome, and is counted in the step, under the URL and in the
  * bin in which it was due, whenever it was answered: so the outcomes of a bin add up to what was
  * due then.
@@ -11,7 +14,8 @@
  * A bin has a histogram only for as long as one of its requests may still be answered in time; then
  * its percentiles are kept and the histogram serves a later bin.
  *
- * Invariant: of `all`, the steps, the URLs and the bins each sum to the same; tally_valid().
+ * Invariant: of `all`, the steps, the URLs and the bins each sum to the same, and so do the
+ * attempts; tally_valid().
  * Threads: one owner. */
 
 #include <stdbool.h>
@@ -44,6 +48,7 @@ struct counts {
 
 struct step_tally {
     struct counts counts;
+    uint64_t attempts;
     struct wi_hist ok_ns;   /* latency: open loop from the intended time, closed from sending */
     struct wi_hist shed_ns; /* the same of 503 */
     struct wi_hist send_ns; /* open loop: how late requests were sent */
@@ -58,6 +63,7 @@ struct url_tally {
 
 struct bin {
     struct counts counts;
+    uint64_t attempts;
     int64_t in_flight; /* the most at once */
     int64_t p50_ns;    /* of ok requests; -1: there was none */
     int64_t p99_ns;
@@ -82,6 +88,7 @@ struct mark {
 
 struct tally {
     struct counts all;
+    struct counts attempts;
     struct step_tally *steps; /* owned */
     int step_count;
     struct url_tally *urls; /* owned */
@@ -117,7 +124,7 @@ struct tally_opts {
     int urls;
     int64_t bin_ns;
     int64_t length_ns;  /* of the run */
-    int64_t timeout_ns; /* a later answer is not ok */
+    int64_t timeout_ns; /* a request that is later is not ok */
 };
 
 /* 0; WEIR_ENOMEM; WEIR_EOVERFLOW: more bins, or histograms of bins, than the bounds. */
@@ -132,11 +139,15 @@ void tally_launched(struct tally *tally, const struct mark *mark);
 
 void tally_sent(struct tally *tally, const struct mark *mark, int64_t late_ns);
 
+/* An attempt of it has ended, which was due so long after the begin; `code` is that of an error. */
+void tally_tried(struct tally *tally, const struct mark *mark, int64_t at_ns, enum outcome outcome,
+                 int code);
+
 /* It has ended; `latency_ns` is used for those that were answered in time. */
 void tally_ended(struct tally *tally, const struct mark *mark, enum outcome outcome,
                  int64_t latency_ns);
 
-/* Counts the code of an error among the kinds of errors. */
+/* Counts the code of a request's error among the kinds of errors. */
 void tally_error_kind(struct tally *tally, int code);
 
 /* After the last one: closes the bins and sums up the steps. */

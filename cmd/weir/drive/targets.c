@@ -21,13 +21,30 @@ static int number_host(struct targets *targets, const struct target *target)
     return targets->hosts++;
 }
 
-static int add(struct targets *targets, const char *url, double weight,
+/* What all requests share, and the fields of that URL alone.  False: too many. */
+static bool join_fields(struct request_opts *own, const struct url_list *urls, int index)
+{
+    const int begin = index > 0 ? urls->fields_end[index - 1] : 0;
+    for (int i = begin; i < urls->fields_end[index]; i++) {
+        if (own->field_count == FIELDS_MAX)
+            return false;
+        own->fields[own->field_count++] = urls->fields[i];
+    }
+    return true;
+}
+
+static int add(struct targets *targets, const struct url_list *urls, int index,
                const struct request_opts *opts, const char **why)
 {
     struct target *target = &targets->all[targets->count];
-    const int rc = target_init(target, url, opts, why);
+    struct request_opts own = *opts;
+    *why = "64 headers are the most";
+    if (!join_fields(&own, urls, index))
+        return WEIR_EINVAL;
+    const int rc = target_init(target, urls->url[index], &own, why);
     if (rc < 0)
         return rc;
+    const double weight = urls->weight[index];
     const double before = targets->count > 0 ? targets->up_to[targets->count - 1] : 0;
     target->weight = weight;
     target->host = number_host(targets, target);
@@ -48,7 +65,7 @@ int targets_init(struct targets *targets, const struct url_list *urls,
     const char *reason = "the URLs do not fit into memory";
     int i = 0;
     for (; rc == 0 && i < urls->count; i++)
-        rc = add(targets, urls->url[i], urls->weight[i], opts, &reason);
+        rc = add(targets, urls, i, opts, &reason);
     if (rc == 0)
         return 0;
     if (urls->count > 1 && i > 0)

@@ -10,6 +10,7 @@
 #include "drive/request.h"
 
 #define TARGETS_MAX 1000
+#define OWN_FIELDS_MAX 256
 #define WEIGHT_MIN 0.001
 #define WEIGHT_MAX 1e6
 
@@ -25,7 +26,10 @@ struct targets {
 struct url_list {
     const char *url[TARGETS_MAX]; /* borrowed */
     double weight[TARGETS_MAX];
+    int fields_end[TARGETS_MAX]; /* of the own fields, those before it and after the last one's */
     int count;
+    const char *fields[OWN_FIELDS_MAX]; /* "Name: value", each of one URL only; borrowed */
+    int field_count;
 };
 
 /* Makes the requests.  0, or a code with a reason in `why`, which names the URL if there are
