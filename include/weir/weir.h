@@ -6,6 +6,7 @@
 
 #include "weir/app.h"
 #include "weir/barrier.h"
+#include "weir/budget.h"
 #include "weir/chan.h"
 #include "weir/cluster.h"
 #include "weir/cond.h"
@@ -15,6 +16,7 @@
 #include "weir/event.h"
 #include "weir/future.h"
 #include "weir/gather.h"
+#include "weir/limit.h"
 #include "weir/local.h"
 #include "weir/memory.h"
 #include "weir/mutex.h"
