@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/intern.h"
 #include "base/sized.h"
 #include "loop/stable.h"
 #include "net/transport.h"
@@ -210,7 +211,6 @@ static void free_routes(struct weir_server *server)
     struct wi_list *node;
     while ((node = wi_list_pop_front(&server->routes)) != NULL) {
         struct wi_route *route = wi_container_of(node, struct wi_route, node);
-        wi_free(route->pattern);
         wi_free(route);
     }
     wi_free(server->router.routes);
@@ -325,11 +325,9 @@ int weir_server_route(weir_server *server, const char *method, const char *patte
     struct wi_route *route = wi_alloc_zeroed(1, sizeof(*route));
     if (route == NULL)
         return rc;
-    const size_t bytes = strlen(pattern) + 1;
-    route->pattern = wi_alloc(bytes);
+    route->pattern = wi_intern(pattern);
     if (route->pattern == NULL)
         goto undo_route;
-    memcpy(route->pattern, pattern, bytes);
     route->method = known;
     route->handler = handler;
     route->user = user;
@@ -349,7 +347,6 @@ int weir_server_route(weir_server *server, const char *method, const char *patte
     return 0;
 
 undo_route:
-    wi_free(route->pattern);
     wi_free(route);
     return rc;
 }

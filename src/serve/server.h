@@ -115,8 +115,8 @@ enum wi_server_phase {
 /* Constant after start. */
 struct wi_route {
     struct wi_list node;
-    const char *method; /* as the router takes it */
-    char *pattern;
+    const char *method;  /* as the router takes it */
+    const char *pattern; /* interned: reports name tasks by it, also when the server is gone */
     weir_handler *handler;
     void *user;
     struct weir_route_opts opts; /* filled: no zeros where they stand for a default */
