@@ -86,6 +86,7 @@ static int grow_locked(void)
         wi_list_init(&records[i].sibling);
         wi_list_init(&records[i].joiners);
         wi_lock_init(&records[i].lock);
+        records[i].nap = NULL;
         records[i].next = slab.free_tasks;
         slab.free_tasks = &records[i];
     }

@@ -180,7 +180,6 @@ WI_INLINE void prepare(struct weir_task *task, const struct spawn *spawn, uint64
     task->next = NULL;
     task->context = NULL;
     task->stack = NULL;
-    task->nap = NULL;
     task->fn = spawn->fn;
     task->arg = spawn->arg;
     task->extras = spawn->extras;
@@ -192,7 +191,7 @@ WI_INLINE void prepare(struct weir_task *task, const struct spawn *spawn, uint64
     wi_store_release(&task->flags, spawn->flags | (uint32_t)pages << WI_TASK_PAGES_SHIFT);
     wi_store_release(&task->name, (void *)(uintptr_t)(spawn->name != NULL ? spawn->name : ""));
     wi_store_release(&task->site, (void *)(uintptr_t)(spawn->site != NULL ? spawn->site : ""));
-    /* The lock is not made anew: a dump may hold it. */
+    /* Lock and nap are not made anew: a dump may be looking. */
     wi_store_release(&task->references, WI_TASK_RUN | (spawn->handle ? WI_TASK_HANDLE : 0u));
 }
 
