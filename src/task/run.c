@@ -176,8 +176,10 @@ void wi_run(struct wi_thread *thread, struct wi_worker *worker, struct weir_task
     finish_left(thread);
 }
 
-/* Apart, so that a C program pays one comparison for it. */
-__attribute__((noinline)) static void switch_with_exceptions(void **save, void *target)
+/* Apart, so that a C program pays one comparison for it.  ThreadSanitizer is on the other context's
+ * books already, which must not see this call. */
+WI_TSAN_BLIND __attribute__((noinline)) static void switch_with_exceptions(void **save,
+                                                                           void *target)
 {
     struct wi_exceptions exceptions;
     wi_exceptions_take(&exceptions);

@@ -58,6 +58,14 @@ static inline void wi_fiber_on(struct wi_fiber *fiber, const void *low, size_t b
 }
 #endif
 
+/* A function between wi_fiber_leave() and the switch: ThreadSanitizer keeps its calls and returns in
+ * the books of the context that runs, which is another one when it returns. */
+#if defined(WI_TSAN)
+#define WI_TSAN_BLIND __attribute__((no_sanitize("thread")))
+#else
+#define WI_TSAN_BLIND
+#endif
+
 #if defined(WI_TSAN)
 void *__tsan_get_current_fiber(void);
 void *__tsan_create_fiber(unsigned flags);

@@ -152,11 +152,6 @@ void run_from_a_handler(weir_scheduler scheduler, bool pinned)
 
 int main()
 {
-#if defined(__SANITIZE_THREAD__)
-    std::printf("SKIP: ThreadSanitizer loses count of the calls that an exception ends when they "
-                "are on a stack that it did not make\n");
-    return 77;
-#endif
     for (const bool pinned : { true, false }) {
         for (const weir_scheduler scheduler :
              { WEIR_SCHEDULER_LOOP, WEIR_SCHEDULER_THREADS, WEIR_SCHEDULER_TASKS })
