@@ -10,10 +10,42 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "os/clock.h"
 #include "os/linux/code.h"
 
-int wi_futex_wait(wi_atomic_u32 *word, uint32_t expected, weir_time deadline)
+#if defined(__SANITIZE_THREAD__)
+#define FUTEX_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define FUTEX_TSAN 1
+#endif
+#endif
+
+/* ThreadSanitizer puts off the handler of a signal until the thread makes a call that it knows of,
+ * which this one is not: under it a sleep ends now and then, with such a call. */
+#ifdef FUTEX_TSAN
+static weir_time sleep_end(weir_time deadline)
 {
+    const weir_time end = wi_clock_now() + 50 * WEIR_NS_PER_MS;
+    return end < deadline ? end : deadline;
+}
+static void let_handlers_run(void)
+{
+    (void)usleep(0);
+}
+#else
+static weir_time sleep_end(weir_time deadline)
+{
+    return deadline;
+}
+static void let_handlers_run(void)
+{
+}
+#endif
+
+int wi_futex_wait(wi_atomic_u32 *word, uint32_t expected, weir_time deadline_asked)
+{
+    const weir_time deadline = sleep_end(deadline_asked);
     struct timespec until;
     struct timespec *timeout = NULL;
     if (deadline != WEIR_NO_DEADLINE) {
@@ -24,12 +56,14 @@ int wi_futex_wait(wi_atomic_u32 *word, uint32_t expected, weir_time deadline)
     }
     const long rc = syscall(SYS_futex, &word->value, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG,
                             expected, timeout, NULL, FUTEX_BITSET_MATCH_ANY);
-    if (rc == 0 || errno == EINTR)
+    const int error = rc == 0 ? EINTR : errno;
+    let_handlers_run();
+    if (error == EINTR)
         return 0;
-    if (errno == EAGAIN)
+    if (error == EAGAIN)
         return WEIR_EAGAIN;
-    wi_bug_unless_cmp(errno, ==, ETIMEDOUT);
-    return WEIR_ETIMEDOUT;
+    wi_bug_unless_cmp(error, ==, ETIMEDOUT);
+    return deadline == deadline_asked ? WEIR_ETIMEDOUT : 0;
 }
 
 /* Errors are ignored: EFAULT means that the object's page is gone, and then nobody sleeps there. */
