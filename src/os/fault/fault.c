@@ -77,11 +77,10 @@ static const struct function_row rows[FUNCTIONS] = {
 };
 
 static struct state {
-    /* constant while armed */
-    uint64_t n; /* 0: not armed */
-    int only;   /* the function that counts; FUNCTIONS: all */
-    int code;
-    /* atomic */
+    /* atomic; `n` is written last and read first, so that who sees it sees the others */
+    wi_atomic_u64 n;    /* 0: not armed */
+    wi_atomic_int only; /* the function that counts; FUNCTIONS: all */
+    wi_atomic_int code;
     wi_atomic_u64 total;
     wi_atomic_u64 calls[FUNCTIONS];
     wi_atomic_int victim; /* plus one; 0: none yet */
@@ -115,13 +114,14 @@ static int find(const char *name)
 static void arm(int only, uint64_t n, int code)
 {
     wi_bug_unless(code <= 0);
-    fault->n = n;
-    fault->only = only;
-    fault->code = code;
+    wi_store_release(&fault->n, 0);
+    wi_store_relaxed(&fault->only, only);
+    wi_store_relaxed(&fault->code, code);
     wi_store_relaxed(&fault->total, 0);
     for (int i = 0; i < FUNCTIONS; i++)
         wi_store_relaxed(&fault->calls[i], 0);
     wi_store_relaxed(&fault->victim, 0);
+    wi_store_release(&fault->n, n);
 }
 
 void wi_fault_arm(uint64_t n, int code)
@@ -167,11 +167,14 @@ static int failure_of(enum function function)
 {
     const uint64_t total = wi_add_relaxed(&fault->total, 1) + 1;
     const uint64_t own = wi_add_relaxed(&fault->calls[function], 1) + 1;
-    const bool all = fault->only == FUNCTIONS;
-    if (fault->n == 0 || (!all && fault->only != (int)function) || (all ? total : own) != fault->n)
+    const uint64_t n = wi_load_acquire(&fault->n);
+    const int only = wi_load_relaxed(&fault->only);
+    const bool all = only == FUNCTIONS;
+    if (n == 0 || (!all && only != (int)function) || (all ? total : own) != n)
         return 0;
     wi_store_relaxed(&fault->victim, (int)function + 1);
-    return fault->code != 0 ? fault->code : rows[function].code;
+    const int code = wi_load_relaxed(&fault->code);
+    return code != 0 ? code : rows[function].code;
 }
 
 #define WRAP(result, name, code, parameters, arguments)                                            \
