@@ -47,7 +47,9 @@ def go_runs_ten_thousand_tasks_on_few_threads():
     check("10000 tasks ran" in text, text)
     check(processes == 1 and threads <= 2 * cores + 100, f"{threads} threads on {cores} cores")
     most = int(re.search(r"at most (\d+) of them waiting", text)[1])
-    check(most > 1000, f"only {most} waited at the same time")
+    # ThreadSanitizer takes about as long to begin a task as a task here waits.
+    if os.environ.get("WEIR_SANITIZE") != "thread":
+        check(most > 1000, f"only {most} waited at the same time")
 
 
 def threads_share_memory_and_compute_at_once():

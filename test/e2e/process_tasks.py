@@ -97,9 +97,16 @@ def a_start_that_waits_for_itself_ends_with_a_report(model):
         check("worker 0 ended with status 2 at its start" in end.stderr, end.stderr)
 
 
+# ThreadSanitizer has threads of its own, in a forked child more than elsewhere: there nobody can
+# tell that no other thread is left.
+TELLS_DEADLOCKS = MODELS
+if os.environ.get("WEIR_SANITIZE") == "thread":
+    TELLS_DEADLOCKS = [model for model in MODELS if model not in SUPERVISED]
+
+
 if __name__ == "__main__":
     run([(sigquit_tells_and_ends, MODELS),
          (sigquit_tells_and_stays, MODELS),
          (one_worker_may_be_asked_alone, SUPERVISED),
          (the_admin_endpoint_tells, MODELS),
-         (a_start_that_waits_for_itself_ends_with_a_report, MODELS)])
+         (a_start_that_waits_for_itself_ends_with_a_report, TELLS_DEADLOCKS)])
