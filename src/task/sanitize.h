@@ -58,7 +58,7 @@ static inline void wi_fiber_on(struct wi_fiber *fiber, const void *low, size_t b
 }
 #endif
 
-/* A function between wi_fiber_leave() and the switch: ThreadSanitizer keeps its calls and returns in
+/* A function between wi_fiber_leave() and the switch: ThreadSanitizer keeps calls and returns in
  * the books of the context that runs, which is another one when it returns. */
 #if defined(WI_TSAN)
 #define WI_TSAN_BLIND __attribute__((no_sanitize("thread")))
