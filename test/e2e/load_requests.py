@@ -9,7 +9,7 @@ import time
 
 from load_support import (Scripted, answers_ok, check_account, load, one_line, requests_of,
                           weir_load)
-from service import check, check_equal, run
+from service import check, check_equal, eventually, run
 
 
 def written(folder, name, content):
@@ -81,6 +81,20 @@ def connections_are_kept_or_not():
         check_equal((closed["dialed"], len(server.threads)), (closed["ok"], closed["ok"]),
                     "a connection for each request")
         check(all(field(one, "connection") == ["close"] for one in server.seen), "it is asked for")
+
+
+def connections_can_be_there_before_the_first_request():
+    options = ("--rate=20", "--arrivals=even", "--for=200ms", "--timeout=10s")
+    with Scripted(answers_ok) as server:
+        result = load(*options, "--open-first=7", server.url)
+        check_equal((result["ok"], result["dialed"]), (4, 7), "answered, on connections opened")
+    with Scripted(answers_ok) as server, Scripted(answers_ok) as other:
+        load(*options, "--open-first=25", server.url, other.url)
+        eventually(lambda: len(server.threads) == 13 and len(other.threads) == 12,
+                   "the hosts take turns")
+    one_line(weir_load(*options, "--open-first=7", server.url), 1, "cannot start", "refused")
+    one_line(weir_load(*options, "--open-first=8", "--in-flight-max=7", "http://127.0.0.1:1/"), 1,
+             "--open-first", "--in-flight-max")
 
 
 def several_hosts_share_the_load():
@@ -221,7 +235,8 @@ def case(function):
 
 run([case(one) for one in (
     headers_and_bodies_come_from_files, a_large_body_and_an_empty_one,
-    each_request_has_its_own_deadline, connections_are_kept_or_not, several_hosts_share_the_load,
+    each_request_has_its_own_deadline, connections_are_kept_or_not,
+    connections_can_be_there_before_the_first_request, several_hosts_share_the_load,
     connections_of_several_hosts_are_bounded, a_kept_connection_that_was_closed_is_no_error,
     an_endless_answer_ends_with_the_timeout, a_change_of_protocol_is_no_success,
     a_time_without_any_request_is_said,

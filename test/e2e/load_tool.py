@@ -111,6 +111,8 @@ def mistakes_are_one_line_and_status_2(service):
     url = service.url + "/"
     for wrong, word in ((["--rate=fast", url], "rate"), (["--no-such", url], "no-such"),
                         ([], "URL"), (["--rate=5", "--connections=5", url], "exclude"),
+                        (["--open-first=5", url], "--rate"),
+                        (["--open-first=5", "--rate=5", "--close", url], "exclude"),
                         (["--for=0s", url], "for"),
                         (["https://127.0.0.1/"], "https"), (["ftp://x/"], "http://"),
                         (["--method=GE T", url], "method"), (["--connections=0", url],

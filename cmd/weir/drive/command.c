@@ -268,6 +268,8 @@ static bool take_load_option(struct load_command *c)
         c->plan.schedule.seed = (uint64_t)options_number(o, 0, INT64_MAX - 1);
     else if (options_is(o, "in-flight-max"))
         c->plan.in_flight_max = options_number(o, 1, 1000000);
+    else if (options_is(o, "open-first"))
+        c->plan.open_first = options_number(o, 0, 1000000);
     else if (options_is(o, "for"))
         take_for(c);
     else
@@ -354,6 +356,10 @@ static bool complete_schedule(struct load_command *c)
     if (schedule->step_count > 0 && c->plan.connections > 0)
         return load_command_complain(
             "--rate (open loop) and --connections (closed loop) exclude each other");
+    if (schedule->step_count == 0 && c->plan.open_first > 0)
+        return load_command_complain("--open-first is of an open loop: it wants --rate");
+    if (c->plan.open_first > 0 && c->request.close_each)
+        return load_command_complain("--open-first and --close exclude each other");
     if (c->schedule && schedule->step_count == 0)
         return load_command_complain("--schedule shows that of an open loop: it wants --rate");
     if (steps && c->for_named)

@@ -41,6 +41,10 @@
 /* A closed-loop connection that failed waits this long: a dead service is not worth a core. */
 #define AFTER_ERROR_MS 10
 
+/* A service whose queue of connections was full for a moment is asked again after a second, and two
+ * more later, by the kernel. */
+#define OPEN_FIRST_MS 10000
+
 #define TICK_LIVE_MS 100
 #define TICKS_PER_LINE 10
 
@@ -366,19 +370,37 @@ static int monitor(void *arg)
 
 /* -- a run ------------------------------------------------------------------------------------ */
 
+/* Opens the connections that are to be there before the first request, to the URLs' hosts in turn:
+ * where clients keep theirs, a service cannot refuse work by not accepting. */
+static int open_first(struct drive *d)
+{
+    const struct targets *targets = &d->plan->targets;
+    for (int64_t i = 0; i < d->plan->open_first && !d->stopping; i++) {
+        const struct target *target = &targets->all[i % targets->count];
+        weir_stream *stream;
+        const int rc = dial(d, target, &stream, weir_in_ms(OPEN_FIRST_MS));
+        if (rc < 0)
+            return rc;
+        pool_give(&d->pool, target->host, stream);
+    }
+    return 0;
+}
+
 static int start_requests(struct drive *d)
 {
     const struct weir_scope_opts opts = { .size = sizeof opts, .keep_going = true };
     int rc = weir_scope_open(&d->scope, &opts);
     if (rc < 0)
         return rc;
+    rc = open_first(d);
     d->start = weir_now();
     d->end = d->start + d->plan->for_ns;
     const bool open_loop = is_open_loop(d->plan);
     d->tally->elapsed_ns = open_loop ? d->plan->for_ns : 0;
     d->step_since = d->start;
     d->step_cpu_ns = cpu_ns();
-    rc = open_loop ? weir_go(walk_schedule, d, .name = "schedule") : start_connections(d);
+    if (rc == 0)
+        rc = open_loop ? weir_go(walk_schedule, d, .name = "schedule") : start_connections(d);
     if (rc < 0)
         weir_scope_cancel(d->scope, rc);
     /* Every attempt ends by its timeout, so this wait is bounded by the plan. */

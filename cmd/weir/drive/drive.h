@@ -32,6 +32,7 @@ struct plan {
     struct schedule schedule; /* open loop; step_count 0: closed loop */
     int64_t connections;      /* closed loop: how many ask in turn */
     int64_t in_flight_max;
+    int64_t open_first;      /* connections opened before the first request; <= connections_max */
     int64_t connections_max; /* open at once, idle ones included; at least in_flight_max */
     int64_t for_ns;
     int64_t timeout_ns;  /* of each attempt */

@@ -61,6 +61,9 @@ static const char help[] =
     "  --burst-every=TIME  bursty: mean time from one burst to the next [1s]\n"
     "  --in-flight-max=N   arrivals beyond are counted, not sent, and the run is void\n"
     "                      [20000, or what the limit of open files permits]\n"
+    "  --open-first=N      open N connections before the first request, as clients have that "
+    "keep\n"
+    "                      theirs [0: each when it is needed]\n"
     "  --schedule          show when which request would be due, and send nothing\n"
     "\n"
     "Both\n"
@@ -314,6 +317,9 @@ static bool bound_connections(struct plan *plan)
     plan->connections_max = wanted * plan->targets.hosts;
     if (plan->connections_max > room)
         plan->connections_max = room;
+    if (plan->open_first > plan->connections_max)
+        return load_command_complain(
+            "--open-first is more than may be open at once (--in-flight-max)");
     if (wanted <= room)
         return true;
     fprintf(stderr,
