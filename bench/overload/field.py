@@ -25,9 +25,15 @@ import judge  # noqa: E402
 import servers  # noqa: E402
 
 FOLDER = common.ROOT / "build" / "overload"
+PEERS = common.ROOT / "peers"
+STOCK = ("Go net/http", "Node http", "uvicorn")
+GUARDED = ("Go net/http, guarded", "Node cluster, guarded", "uvicorn, guarded")
 TIMEOUT_S = 1
 PROBES_MAX = 16
 CONNECTIONS_MAX = 1024
+# Clients keep their connections: a server that accepts slowly, of clients that come anew, would be
+# spared by the kernel's queue what it is to be asked here.
+CONNECTIONS_KEPT = 1000
 MODELS = ("tasks", "loop", "threads", "cluster", "prefork", "tasks-x4")
 OPTIONS = {"tasks-x4": ("--model=tasks", "--processes=4")}
 
@@ -244,6 +250,8 @@ class Field:
         self.say = say
         self.loads = 0
         self.server_core, self.generator_core, self.shared = two_cores()
+        self.peers = json.loads((PEERS / "peers.json").read_text())
+        self.prepared = set()
         self.serve_help = self.help_of("serve")
         self.load_help = self.help_of("load")
 
@@ -268,10 +276,52 @@ class Field:
                     f"--admin=127.0.0.1:{server.admin}", *off, *options]
         return Server(model, command, self.server_core if core == "own" else core)
 
+    # -- peers -----------------------------------------------------------------------------------
+
+    def peer(self, name):
+        """What peers.json says of one, prepared; or why it cannot be had."""
+        entry = next(one for one in self.peers if one["name"] == name)
+        for need in entry["needs"]:
+            if servers.find(need["command"]) is None:
+                raise Shortcoming(f"{need['command']} is not installed "
+                                  f"(Debian package {need['package']})")
+        if entry.get("prepare") and name not in self.prepared:
+            self.say(f"building {name}")
+            built = subprocess.run(self.filled(entry["prepare"]), capture_output=True, text=True,
+                                   env={**servers.environment(), "PATH": servers.TOOL_PATH,
+                                        "GOCACHE": str(FOLDER / "go-cache"),
+                                        **entry.get("prepare_environment", {})}, check=False)
+            if built.returncode != 0:
+                raise Shortcoming(f"it cannot be built: {built.stderr.strip()[-200:]}")
+            self.prepared.add(name)
+        return entry
+
+    @staticmethod
+    def filled(words, port="PORT"):
+        values = {"{work}": str(FOLDER), "{peers}": str(PEERS), "{port}": port, "{cores}": "1"}
+        found = []
+        for word in words:
+            for mark, value in values.items():
+                word = word.replace(mark, value)
+            found.append(word)
+        return found
+
+    def serve_peer(self, name):
+        entry = self.peer(name)
+        more = [f"{key}={value}" for key, value in
+                zip(entry.get("environment", {}),
+                    self.filled(entry.get("environment", {}).values()))]
+        command = ["env", f"PATH={servers.TOOL_PATH}", *more, *self.filled(entry["run"])]
+        return Server(name, lambda _: command, self.server_core)
+
+    # -- generators ------------------------------------------------------------------------------
+
     def start(self, target, steps, seed, *options, bin_ms=1000, workload=API, timeout_ms=1000):
         """Starts an open loop of (rate, seconds)."""
-        return Load(self, [f"--rate={steps_text(steps)}", f"--seed={seed}", f"--bin={bin_ms}ms",
-                           f"--timeout={timeout_ms}ms", *options, *workload.arguments(target)],
+        kept = [] if "--close" in options else [f"--open-first={CONNECTIONS_KEPT}"]
+        return Load(self, [*kept, f"--rate={steps_text(steps)}", f"--seed={seed}",
+                           f"--bin={bin_ms}ms", f"--timeout={timeout_ms}ms", *options,
+                           *workload.arguments(target)],
                     sum(seconds for _, seconds in steps))
 
     def run(self, target, steps, seed, *options, **more):
@@ -320,13 +370,13 @@ class Field:
         return {"rate": halving.found, "saturation": saturation, "unloaded_ms": unloaded,
                 "objective_ms": within}
 
-    def capacity(self, name, start, workload, seeds):
+    def capacity(self, name, start, workload):
         """C and what belongs to it, measured once for each server: with one seed in a quick run,
         else the median.  `start` starts the server without control."""
         def measure():
             self.say(f"{name}, {workload.name}: what it can do")
             found = []
-            for seed in range(1, (1 if self.quick else seeds) + 1):
+            for seed in range(1, (1 if self.quick else self.seeds) + 1):
                 with start() as server:
                     found.append(self.search(server.port, workload, seed))
             return {key: statistics.median(one[key] for one in found) for key in found[0]}

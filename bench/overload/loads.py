@@ -5,7 +5,7 @@ import statistics
 import time
 
 import judge
-from field import API, HELLO, MODELS, WORKLOADS, Shortcoming
+from field import API, GUARDED, HELLO, MODELS, STOCK, WORKLOADS, Shortcoming
 from judge import Bar
 from rows import Row, sample
 from servers import resident_bytes
@@ -299,6 +299,44 @@ class Memory(Row):
 
     def show(self, cell, samples):
         return samples[0]["notes"]
+
+
+class Beside(Row):
+    """Peers have no bars: they are what weir stands beside."""
+    name = "5x"
+    title = "at 5x beside Go, Node and Python, as they come and guarded"
+    models = ("tasks", "loop", "threads", "cluster", "prefork")
+
+    def cells(self, chosen):
+        return [*super().cells(chosen), *STOCK, *GUARDED]
+
+    def seconds(self, field):
+        return 2 * field.unit_s
+
+    def measure(self, field, cell, seed):
+        capacity = self.capacity(field, cell)
+        with self.serve(field, cell) as server:
+            field.closed(server.port, API.connections, 0.5)
+            rate = 5 * capacity.rate
+            # What a queue of a timeout's length hides is over after three of them.
+            result = field.run(server.port, [(rate, 3.0), (rate, 2 * field.unit_s)], seed)
+        step = result["steps"][1]
+        void = {}
+        figures = figures_of_step("5", step, capacity, void)
+        return sample({**figures, "C": capacity.rate}, void)
+
+    def bars(self, field, cell):
+        if cell not in MODELS:
+            return []
+        return [Bar("goodput / C at 5x", ("5/goodput",), ">=", 0.95, 0.7),
+                Bar("p99 / objective", ("5/p99",), "<=", 1, 3)]
+
+    def show(self, cell, samples):
+        of = {name: judge.median(samples, name)[0]
+              for name in ("C", "5/goodput", "5/rejected", "5/p99_ms", "5/reject_p99_ms")}
+        return [f"C {judge.number(of['C'])}/s; at 5x goodput {judge.number(of['5/goodput'])} C, "
+                f"p99 {judge.number(of['5/p99_ms'], 'ms')}, of refusals "
+                f"{judge.number(of['5/reject_p99_ms'], 'ms')}"]
 
 
 class BothCores(Row):

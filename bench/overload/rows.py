@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What a row of the protocol is, and what several of them need."""
-from field import API
+from field import API, MODELS
 
 
 def sample(figures=None, void=None, notes=()):
@@ -34,7 +34,13 @@ class Row:
         return []
 
     # What most rows begin with.
-    def capacity(self, field, model, workload=API):
-        return field.capacity(model, lambda: field.serve(model, control=False), workload,
-                              field.seeds)
+    def capacity(self, field, server, workload=API):
+        """Of a model without control, or of a peer as it is."""
+        return field.capacity(server, lambda: self.serve(field, server, control=False), workload)
+
+    @staticmethod
+    def serve(field, server, control=True):
+        if server in MODELS:
+            return field.serve(server, control=control)
+        return field.serve_peer(server)
 
