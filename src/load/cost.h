@@ -43,6 +43,15 @@ static inline int64_t wi_cost_held(const struct wi_cost *cost)
     return wi_load_relaxed(&cost->samples) == 0 ? -1 : wi_load_relaxed(&cost->held) >> 8;
 }
 
+/* What of one request's work counts, where `mean_ns` is known of its route: no more than 32 times
+ * as much.  A slice that was on a worker while the whole process was stopped says nothing about the
+ * route; so one request moves the mean by an eighth at most. */
+static inline int64_t wi_cost_plausible(int64_t mean_ns, int64_t ns)
+{
+    const int64_t most = mean_ns * 32 + 1000000;
+    return mean_ns < 0 || ns < most ? ns : most;
+}
+
 /* One request's; both bounded. */
 void wi_cost_learn(struct wi_cost *cost, int64_t work_ns, int64_t held_ns);
 

@@ -7,7 +7,8 @@
  * each look at the sockets.
  *
  * Below capacity the queue is long enough never to matter but for what would be too late anyway:
- * 100 ms, or 16 requests where those take longer, up to 600 ms (clients give up after 1 s). */
+ * 100 ms, or 12 requests where those take longer, up to 500 ms (clients give up after 1 s).  From a
+ * load of 1.1 on it is half of that at most, or six requests. */
 #include "load/depth.h"
 
 #include "base/check.h"
@@ -42,9 +43,12 @@ static double clamp(double value, double low, double high)
 
 double wi_depth_s(double load, double cost_s, double servers)
 {
-    const double patient = clamp(16.0 * cost_s / servers, 0.1, 0.6);
+    const double request_s = cost_s / servers;
+    const double patient = clamp(12.0 * request_s, 0.1, 0.5);
     if (load <= 1.0)
         return patient;
-    const double requests = clamp(wi_depth_requests(load), 4.0, 200.0);
-    return clamp(requests * cost_s / servers, 0.002, patient);
+    const double brisk = clamp(6.0 * request_s, 0.05, 0.5);
+    const double most = load < 1.1 ? patient + (brisk - patient) * (load - 1.0) / 0.1 : brisk;
+    const double requests = wi_depth_requests(load);
+    return clamp((requests > 4.0 ? requests : 4.0) * request_s, 0.002, most);
 }

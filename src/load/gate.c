@@ -26,8 +26,10 @@ void wi_gate_init(struct wi_gate *gate, const struct wi_gate_opts *opts, weir_ti
     wi_store_relaxed(&gate->next_tick, now + WI_GATE_TICK_NS);
     wi_store_relaxed(&gate->unknown, UNKNOWN_NS);
     wi_store_relaxed(&gate->capacity_m, (int64_t)opts->workers * 1000);
+    wi_store_relaxed(&gate->brake_m, 1000);
     wi_vqueue_init(&gate->work, opts->workers, now);
     wi_vqueue_init(&gate->held, opts->slots > 0 ? (double)opts->slots : 1.0, now);
+    wi_fair_init(&gate->fair);
 }
 
 static uint32_t route_index(uint32_t route)
@@ -35,62 +37,96 @@ static uint32_t route_index(uint32_t route)
     return route < WI_GATE_ROUTES ? route : WI_GATE_ROUTES - 1;
 }
 
+/* Whether it would certainly be late: by those before it, and by what it takes itself.  That is
+ * believed for half of the time that is left: were it for all, a route that once was slow would
+ * never be tried again by those who carry deadlines. */
 static bool is_late(const struct wi_gate *gate, const struct wi_gate_ask *ask, int64_t work_ns)
 {
-    int64_t wait = wi_vqueue_backlog(&gate->work, ask->now);
-    if (gate->slots > 0) {
-        const int64_t slots_wait = wi_vqueue_backlog(&gate->held, ask->now);
-        wait = wait > slots_wait ? wait : slots_wait;
-    }
-    return ask->deadline - ask->now < wait + work_ns;
+    if (ask->deadline <= ask->now)
+        return true;
+    const int64_t left = ask->deadline - ask->now;
+    const int64_t work_wait = wi_vqueue_backlog(&gate->work, ask->now);
+    const int64_t held_wait = gate->slots > 0 ? wi_vqueue_backlog(&gate->held, ask->now) : 0;
+    const int64_t wait = work_wait > held_wait ? work_wait : held_wait;
+    return left - (work_ns < left / 2 ? work_ns : left / 2) < wait;
 }
 
-static enum wi_gate_verdict take_slot(struct wi_gate *gate, const struct wi_gate_ask *ask, int rank,
-                                      weir_time since, struct wi_gate_ticket *ticket)
+static bool take_slot(struct wi_gate *gate, const struct wi_gate_ask *ask, int rank,
+                      weir_time since, struct wi_gate_ticket *ticket)
 {
-    const struct wi_cost *cost = &gate->routes[ticket->route];
-    const int64_t known = wi_cost_held(cost);
+    const int64_t known = wi_cost_held(&gate->routes[ticket->route]);
     const int64_t held = known >= 0 ? known : wi_load_relaxed(&gate->unknown);
     wi_vqueue_offer(&gate->held, rank, held);
     ticket->held_ns = wi_vqueue_bound(&gate->held, held);
     if (wi_vqueue_take(&gate->held, rank, ticket->held_ns, ask->now, since))
-        return WI_GATE_ADMIT;
+        return true;
     wi_vqueue_correct(&gate->work, -ticket->work_ns);
-    return WI_GATE_SHED_SLOTS;
+    return false;
 }
 
-static enum wi_gate_verdict shed(struct wi_gate *gate, enum wi_gate_verdict why)
+static int rank_of(const struct wi_gate *gate, const struct wi_gate_ask *ask)
 {
-    (void)wi_add_relaxed(&gate->sheds, 1);
-    return why;
-}
-
-enum wi_gate_verdict wi_gate_ask(struct wi_gate *gate, const struct wi_gate_ask *ask,
-                                 struct wi_gate_ticket *ticket)
-{
+    if (wi_unlikely((gate->without & WI_GATE_WITHOUT_RANKS) != 0))
+        return WI_RANKS - 1;
     const int rank = (int)ask->class * 2 + 1;
+    if (wi_likely(wi_load_relaxed(&gate->crowded) == 0) || ask->client == 0)
+        return rank;
+    return wi_fair_is_heavy(&gate->fair, ask->client) ? rank - 1 : rank;
+}
+
+/* What an ask comes to by the queues. */
+static enum wi_gate_verdict decide(struct wi_gate *gate, const struct wi_gate_ask *ask,
+                                   struct wi_gate_ticket *ticket)
+{
+    const int rank = rank_of(gate, ask);
     ticket->route = route_index(ask->route);
     const int64_t known = wi_cost_work(&gate->routes[ticket->route]);
     const int64_t work = known >= 0 ? known : wi_load_relaxed(&gate->unknown);
     wi_vqueue_offer(&gate->work, rank, work);
     if (wi_unlikely(ask->deadline != WEIR_NO_DEADLINE) && is_late(gate, ask, work))
-        return shed(gate, WI_GATE_SHED_LATE);
+        return WI_GATE_SHED_LATE;
 
     weir_time since = ask->arrived > ask->now - FORGIVEN_NS ? ask->arrived : ask->now - FORGIVEN_NS;
     since = since < ask->now ? since : ask->now;
     ticket->work_ns = wi_vqueue_bound(&gate->work, work);
     ticket->held_ns = 0;
+    ticket->wait_ns = wi_vqueue_backlog(&gate->work, ask->now);
     if (!wi_vqueue_take(&gate->work, rank, ticket->work_ns, ask->now, since))
-        return shed(gate, WI_GATE_SHED_WORK);
-    if (gate->slots == 0)
-        return WI_GATE_ADMIT;
-    const enum wi_gate_verdict verdict = take_slot(gate, ask, rank, since, ticket);
-    return verdict == WI_GATE_ADMIT ? verdict : shed(gate, verdict);
+        return WI_GATE_SHED_WORK;
+    if (gate->slots > 0 && !take_slot(gate, ask, rank, since, ticket))
+        return WI_GATE_SHED_SLOTS;
+    return WI_GATE_ADMIT;
 }
 
-void wi_gate_started(struct wi_gate *gate, int64_t waited_ns)
+enum wi_gate_verdict wi_gate_ask(struct wi_gate *gate, const struct wi_gate_ask *ask,
+                                 struct wi_gate_ticket *ticket)
 {
-    (void)wi_add_relaxed(&gate->starts, wi_tally(wi_cost_bound(waited_ns)));
+    const enum wi_gate_verdict verdict = decide(gate, ask, ticket);
+    if (wi_likely(wi_load_relaxed(&gate->crowded) == 0) || ask->client == 0)
+        return verdict;
+    if (verdict == WI_GATE_ADMIT)
+        wi_fair_admitted(&gate->fair, ask->client, ticket->work_ns);
+    else
+        wi_fair_refused(&gate->fair, ask->client);
+    return verdict;
+}
+
+void wi_gate_started(struct wi_gate *gate, const struct wi_gate_ticket *ticket, int64_t waited_ns)
+{
+    const int64_t excess = wi_cost_bound(waited_ns) - ticket->wait_ns;
+    (void)wi_add_relaxed(&gate->starts, wi_tally(excess));
+}
+
+bool wi_gate_is_late(const struct wi_gate_ticket *ticket, weir_time now, weir_time arrived,
+                     weir_time deadline)
+{
+    if (deadline == WEIR_NO_DEADLINE)
+        return false;
+    if (deadline <= now)
+        return true;
+    const int64_t left = deadline - now;
+    const int64_t half = arrived < now ? left / 2 + (now - arrived) / 2 : left / 2;
+    return left < (ticket->work_ns < half ? ticket->work_ns : half);
 }
 
 void wi_gate_overran(struct wi_gate *gate, struct wi_gate_ticket *ticket, int64_t work_ns)
@@ -105,9 +141,10 @@ void wi_gate_overran(struct wi_gate *gate, struct wi_gate_ticket *ticket, int64_
 void wi_gate_ended(struct wi_gate *gate, const struct wi_gate_ticket *ticket, int64_t work_ns,
                    int64_t held_ns)
 {
-    work_ns = wi_cost_bound(work_ns);
-    held_ns = wi_cost_bound(held_ns);
-    wi_cost_learn(&gate->routes[ticket->route], work_ns, held_ns);
+    struct wi_cost *cost = &gate->routes[ticket->route];
+    work_ns = wi_cost_plausible(wi_cost_work(cost), wi_cost_bound(work_ns));
+    held_ns = wi_cost_plausible(wi_cost_held(cost), wi_cost_bound(held_ns));
+    wi_cost_learn(cost, work_ns, held_ns);
     (void)wi_add_relaxed(&gate->ends, wi_tally(held_ns));
     if (wi_unlikely((gate->without & WI_GATE_WITHOUT_CORRECTION) != 0))
         return;
@@ -131,39 +168,60 @@ bool wi_gate_due(struct wi_gate *gate, weir_time now)
     return next != NEVER && wi_cas_acq_rel(&gate->next_tick, &next, NEVER);
 }
 
-void wi_gate_tick(struct wi_gate *gate, weir_time now, int64_t overhead_ns)
-{
-    const double dt_s = (double)(now - gate->last_tick) * 1e-9;
-    gate->last_tick = now;
-    if (dt_s > 1e-6 && dt_s < 3600.0) {
-        const double weight = dt_s / (OVERHEAD_TAU_S + dt_s);
-        const double overhead = (double)wi_cost_bound(overhead_ns) * 1e-9 / dt_s;
-        gate->overhead += weight * (overhead - gate->overhead);
-
-        const double workers = (double)gate->workers;
-        double capacity = workers - gate->overhead;
-        if (capacity < workers / 2)
-            capacity = workers / 2;
-        wi_store_relaxed(&gate->capacity_m, (int64_t)(capacity * 1e3));
-        (void)wi_swap_acq_rel(&gate->starts, 0);
-        (void)wi_swap_acq_rel(&gate->ends, 0);
-        (void)wi_swap_acq_rel(&gate->sheds, 0);
-        wi_vqueue_tick(&gate->work, dt_s, capacity, capacity);
-        if (gate->slots > 0)
-            wi_vqueue_tick(&gate->held, dt_s, (double)gate->slots, (double)gate->slots);
-        const double cost_s = wi_vqueue_cost_s(&gate->work);
-        if (cost_s > 0.0)
-            wi_store_relaxed(&gate->unknown, (int64_t)(cost_s * 1e9));
-    }
-    wi_store_release(&gate->next_tick, now + WI_GATE_TICK_NS);
-}
-
-/* Of the tighter queue: the load of all, in thousandths, and its depth for the least wanted. */
+/* Of the tighter queue: the load of all, in thousandths. */
 static int64_t load_m(const struct wi_gate *gate)
 {
     const int64_t work = wi_load_relaxed(&gate->work.load_m[0]);
     const int64_t held = wi_load_relaxed(&gate->held.load_m[0]);
     return work > held ? work : held;
+}
+
+/* Workers that requests get. */
+static double capacity(struct wi_gate *gate, double dt_s, int64_t overhead_ns)
+{
+    const double weight = dt_s / (OVERHEAD_TAU_S + dt_s);
+    const double overhead = (double)wi_cost_bound(overhead_ns) * 1e-9 / dt_s;
+    gate->overhead += weight * (overhead - gate->overhead);
+    const double workers = (double)gate->workers;
+    const double left = workers - gate->overhead;
+    return left > workers / 2 ? left : workers / 2;
+}
+
+static double brake(struct wi_gate *gate, double dt_s)
+{
+    const struct wi_brake_sample sample = {
+        .dt_s = dt_s,
+        .starts = wi_swap_acq_rel(&gate->starts, 0),
+        .ends = wi_swap_acq_rel(&gate->ends, 0),
+        .depth_s = (double)wi_load_relaxed(&gate->work.depth[0]) * 1e-9,
+    };
+    const double by = wi_brake_tick(&gate->brake, &sample);
+    /* Where slots are bounded requests wait for them, and that queue is measured by itself. */
+    return gate->slots > 0 || (gate->without & WI_GATE_WITHOUT_BRAKE) != 0 ? 1.0 : by;
+}
+
+void wi_gate_tick(struct wi_gate *gate, weir_time now, int64_t overhead_ns)
+{
+    const double dt_s = (double)(now - gate->last_tick) * 1e-9;
+    gate->last_tick = now;
+    if (dt_s > 1e-6 && dt_s < 3600.0) {
+        const double workers = capacity(gate, dt_s, overhead_ns);
+        const double by = brake(gate, dt_s);
+        wi_vqueue_tick(&gate->work, dt_s, workers * by, workers * by);
+        if (gate->slots > 0)
+            wi_vqueue_tick(&gate->held, dt_s, (double)gate->slots, (double)gate->slots);
+        const bool crowded = load_m(gate) > 1000;
+        if (crowded)
+            wi_fair_tick(&gate->fair, dt_s);
+        wi_store_relaxed(&gate->crowded, crowded);
+        const double cost_s = wi_vqueue_cost_s(&gate->work);
+        if (cost_s > 0.0)
+            wi_store_relaxed(&gate->unknown, (int64_t)(cost_s * 1e9));
+        wi_store_relaxed(&gate->capacity_m, (int64_t)(workers * 1e3));
+        wi_store_relaxed(&gate->brake_m, (int64_t)(by * 1e3));
+        wi_store_relaxed(&gate->excess, (int64_t)(gate->brake.excess_s * 1e9));
+    }
+    wi_store_release(&gate->next_tick, now + WI_GATE_TICK_NS);
 }
 
 int64_t wi_gate_patience(const struct wi_gate *gate)
@@ -205,6 +263,8 @@ void wi_gate_read(const struct wi_gate *gate, weir_time now, struct wi_gate_view
     }
     out->backlog_ns = wi_vqueue_backlog(&gate->work, now);
     out->capacity = (double)wi_load_relaxed(&gate->capacity_m) * 1e-3;
+    out->brake = (double)wi_load_relaxed(&gate->brake_m) * 1e-3;
+    out->excess_ns = wi_load_relaxed(&gate->excess);
     if (gate->slots > 0) {
         out->slots_load = (double)wi_load_relaxed(&gate->held.load_m[0]) * 1e-3;
         out->slots_backlog_ns = wi_vqueue_backlog(&gate->held, now);

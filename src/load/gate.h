@@ -44,7 +44,9 @@
 #include <stdint.h>
 
 #include "base/atomic.h"
+#include "load/brake.h"
 #include "load/cost.h"
+#include "load/fair.h"
 #include "load/vqueue.h"
 #include "weir/time.h"
 
@@ -71,7 +73,8 @@ enum wi_gate_verdict {
 /* Parts of the law, to be left out where a test asks what they are worth. */
 enum {
     WI_GATE_WITHOUT_CORRECTION = 1 << 0, /* the charge stays what it was estimated to be */
-    WI_GATE_WITHOUT_TRIM = 1 << 1,       /* the rate is not trimmed by measured delay */
+    WI_GATE_WITHOUT_BRAKE = 1 << 1,      /* measured delays change nothing */
+    WI_GATE_WITHOUT_RANKS = 1 << 2,      /* all are of one rank */
 };
 
 struct wi_gate_opts {
@@ -93,6 +96,7 @@ struct wi_gate_ask {
 struct wi_gate_ticket {
     int64_t work_ns;
     int64_t held_ns;
+    int64_t wait_ns; /* foretold */
     uint32_t route;
 };
 
@@ -103,18 +107,22 @@ struct wi_gate {
     uint32_t without;
     /* atomic */
     wi_atomic_i64 next_tick; /* NEVER while somebody ticks */
-    wi_atomic_u64 starts;    /* since the last tick: count and sum of waits, see wi_tally */
-    wi_atomic_u64 ends;      /* since the last tick: count and sum of held times */
-    wi_atomic_i64 sheds;     /* since the last tick */
+    wi_atomic_u64 starts;    /* since the last tick: waits less those foretold, see wi_tally() */
+    wi_atomic_u64 ends;      /* since the last tick: held times */
+    wi_atomic_u32 crowded;   /* whether more is offered than can be done: then ranks matter */
     wi_atomic_i64 unknown;   /* what a route without history is taken to cost */
     struct wi_vqueue work;
     struct wi_vqueue held;
+    struct wi_fair fair;
     struct wi_cost routes[WI_GATE_ROUTES];
     /* atomic: for readers */
     wi_atomic_i64 capacity_m; /* workers that requests get, in thousandths */
+    wi_atomic_i64 brake_m;    /* what measured delay makes of it, in thousandths */
+    wi_atomic_i64 excess;     /* delay of starts beyond what was foretold, lately */
     /* guarded by the tick's turn */
     weir_time last_tick;
     double overhead; /* workers' worth of time that no request got */
+    struct wi_brake brake;
 };
 
 /* `workers` is at least 1.  Not while anybody uses the gate. */
@@ -126,7 +134,12 @@ enum wi_gate_verdict wi_gate_ask(struct wi_gate *gate, const struct wi_gate_ask 
                                  struct wi_gate_ticket *ticket);
 
 /* The handler begins, after the request was ready to run for `waited_ns`. */
-void wi_gate_started(struct wi_gate *gate, int64_t waited_ns);
+void wi_gate_started(struct wi_gate *gate, const struct wi_gate_ticket *ticket, int64_t waited_ns);
+
+/* Whether a request whose turn it is would certainly end after its deadline: then it is better
+ * dropped.  WEIR_NO_DEADLINE is never late. */
+bool wi_gate_is_late(const struct wi_gate_ticket *ticket, weir_time now, weir_time arrived,
+                     weir_time deadline);
 
 /* The request runs on and has had `work_ns` so far: charges what that is more than was charged. */
 void wi_gate_overran(struct wi_gate *gate, struct wi_gate_ticket *ticket, int64_t work_ns);
@@ -165,7 +178,9 @@ struct wi_gate_view {
     int64_t backlog_ns; /* of the work queue */
     int64_t slots_backlog_ns;
     double slots_load;
-    double capacity; /* workers that requests get */
+    double capacity;   /* workers that requests get */
+    double brake;      /* what measured delays make of it; 1: nothing */
+    int64_t excess_ns; /* delay of starts beyond what was foretold, lately */
 };
 
 void wi_gate_read(const struct wi_gate *gate, weir_time now, struct wi_gate_view *out);

@@ -4,8 +4,14 @@
 
 #include "load/depth.h"
 
-/* Over which offered load is averaged. */
-#define LOAD_TAU_S 0.1
+/* Offered load is averaged twice, and both must say overload.  One over what the depth is below
+ * capacity, so that it tells soon that it is over; one over so many times that, which keeps chance
+ * bunches of arrivals from being taken for it. */
+#define SLOWER 10.0
+
+/* Of the depth that the lower half of the ranks may use: at the first moment of overload, when the
+ * load of each rank is not known yet, the upper half finds room. */
+#define LOWER_PART 0.75
 
 static int64_t ns(double s)
 {
@@ -51,21 +57,30 @@ double wi_vqueue_cost_s(const struct wi_vqueue *queue)
 
 void wi_vqueue_tick(struct wi_vqueue *queue, double dt_s, double capacity, double rate)
 {
-    const double weight = dt_s / (LOAD_TAU_S + dt_s);
+    const double tau_s = wi_depth_s(0.0, wi_vqueue_cost_s(queue), queue->servers);
+    const double weight = dt_s / (tau_s + dt_s);
+    const double slow_weight = dt_s / (SLOWER * tau_s + dt_s);
     double count = 0.0;
     for (int rank = 0; rank < WI_RANKS; rank++) {
         const uint64_t offered = wi_swap_acq_rel(&queue->offered[rank], 0);
         count += wi_tally_count(offered);
         queue->work_rate[rank] += weight * (wi_tally_s(offered) / dt_s - queue->work_rate[rank]);
+        queue->slow_rate[rank] +=
+            slow_weight * (wi_tally_s(offered) / dt_s - queue->slow_rate[rank]);
     }
     queue->count_rate += weight * (count / dt_s - queue->count_rate);
 
     const double cost_s = wi_vqueue_cost_s(queue);
-    double load = 0.0;
+    double fast = 0.0;
+    double slow = 0.0;
     for (int rank = WI_RANKS - 1; rank >= 0; rank--) {
-        load += queue->work_rate[rank] / capacity;
+        fast += queue->work_rate[rank] / capacity;
+        slow += queue->slow_rate[rank] / capacity;
+        const double load = fast < slow ? fast : slow;
         wi_store_relaxed(&queue->load_m[rank], (int64_t)(load < 1e6 ? load * 1e3 : 1e9));
-        wi_store_relaxed(&queue->depth[rank], ns(wi_depth_s(load, cost_s, queue->servers)));
+        const double depth_s = wi_depth_s(load, cost_s, queue->servers);
+        const double part = rank < WI_RANKS / 2 ? LOWER_PART : 1.0;
+        wi_store_relaxed(&queue->depth[rank], ns(depth_s * part));
     }
     wi_store_relaxed(&queue->cost_max, ns(wi_depth_s(0.0, cost_s, queue->servers)));
     set_rate(queue, rate);

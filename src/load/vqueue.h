@@ -47,24 +47,33 @@ struct wi_vqueue {
     wi_atomic_i64 load_m[WI_RANKS]; /* offered over capacity, of the rank and above; thousandths */
     /* guarded by the tick's turn */
     double work_rate[WI_RANKS]; /* offered cost per second, in servers */
+    double slow_rate[WI_RANKS]; /* the same over longer */
     double count_rate;          /* requests per second */
 };
 
-/* A count and a sum of times in one word, so that one addition keeps both: 20 bits of count above
- * 44 bits of 16 ns.  What overflows between two ticks spoils an average, nothing else. */
+/* A count and a sum of times, also negative ones, in one word, so that one addition keeps both: 20
+ * bits of count above 44 bits of 16 ns.  What overflows between two ticks spoils an average and
+ * nothing else. */
 static inline uint64_t wi_tally(int64_t ns)
 {
-    return (UINT64_C(1) << WI_TALLY_SHIFT) + ((uint64_t)ns >> 4);
+    return (UINT64_C(1) << WI_TALLY_SHIFT) + (uint64_t)(ns >> 4);
+}
+
+/* In units of 16 ns: the low bits, as a signed number. */
+static inline int64_t wi_tally_sum(uint64_t tally)
+{
+    const int above = 64 - WI_TALLY_SHIFT;
+    return (int64_t)(tally << above) >> above;
 }
 
 static inline double wi_tally_count(uint64_t tally)
 {
-    return (double)(tally >> WI_TALLY_SHIFT);
+    return (double)((tally - (uint64_t)wi_tally_sum(tally)) >> WI_TALLY_SHIFT);
 }
 
 static inline double wi_tally_s(uint64_t tally)
 {
-    return (double)((tally & ((UINT64_C(1) << WI_TALLY_SHIFT) - 1)) << 4) * 1e-9;
+    return (double)wi_tally_sum(tally) * 16e-9;
 }
 
 void wi_vqueue_init(struct wi_vqueue *queue, double servers, weir_time now);

@@ -182,11 +182,11 @@ static void nonsense_reported_is_bounded(void **state)
     (void)state;
     struct wi_gate_ticket ticket;
     assert_int_equal(ask_at(NOW, 3, &ticket), WI_GATE_ADMIT);
-    wi_gate_started(&gate, -5);
+    wi_gate_started(&gate, &ticket, -5);
     wi_gate_ended(&gate, &ticket, -5, INT64_MIN);
     assert_int_equal(backlog(NOW), 0);
     assert_int_equal(ask_at(NOW, 4, &ticket), WI_GATE_ADMIT);
-    wi_gate_started(&gate, INT64_MAX);
+    wi_gate_started(&gate, &ticket, INT64_MAX);
     wi_gate_overran(&gate, &ticket, INT64_MAX);
     wi_gate_ended(&gate, &ticket, INT64_MAX, INT64_MAX);
     (void)ask_at(NOW, 4, &ticket);
@@ -233,7 +233,7 @@ static void patience_and_advice_follow_the_load(void **state)
     assert_int_equal(wi_gate_patience(&gate), WEIR_NS_PER_S);
     assert_int_equal(wi_gate_retry_after(&gate, UINT64_MAX), WEIR_NS_PER_S);
     teach(3, 2 * MS, 2 * MS);
-    for (int tick = 1; tick <= 200; tick++) {
+    for (int tick = 1; tick <= 1000; tick++) {
         for (int i = 0; i < 8; i++) /* 3.2 times what one worker can do */
             (void)ask_at(NOW + tick * 5 * MS, 3, &ticket);
         assert_true(wi_gate_due(&gate, NOW + tick * 5 * MS));
@@ -242,6 +242,87 @@ static void patience_and_advice_follow_the_load(void **state)
     assert_int_equal(wi_gate_patience(&gate), 100 * MS);
     assert_int_equal(wi_gate_retry_after(&gate, 0), WEIR_NS_PER_S);
     assert_in_range(wi_gate_retry_after(&gate, UINT64_MAX), 5 * WEIR_NS_PER_S, 6 * WEIR_NS_PER_S);
+}
+
+static void who_ends_too_late_is_not_started(void **state)
+{
+    (void)state;
+    struct wi_gate_ticket ticket = { .work_ns = 10 * MS };
+    assert_false(wi_gate_is_late(&ticket, NOW, NOW, WEIR_NO_DEADLINE));
+    assert_true(wi_gate_is_late(&ticket, NOW, NOW, NOW));
+    assert_true(wi_gate_is_late(&ticket, NOW, NOW - 30 * MS, NOW + 9 * MS));
+    assert_false(wi_gate_is_late(&ticket, NOW, NOW - 30 * MS, NOW + 11 * MS));
+    /* The charge may be of another day: who has not waited is tried, whatever it says. */
+    ticket.work_ns = 10 * WEIR_NS_PER_S;
+    assert_false(wi_gate_is_late(&ticket, NOW, NOW, NOW + MS));
+    assert_true(wi_gate_is_late(&ticket, NOW, NOW, INT64_MIN));
+    assert_false(wi_gate_is_late(&ticket, NOW, INT64_MIN / 4, INT64_MAX - 1));
+}
+
+static void one_request_out_of_all_proportion_teaches_little(void **state)
+{
+    (void)state;
+    struct wi_gate_ticket ticket;
+    teach(3, MS, MS);
+    assert_int_equal(ask_at(NOW, 3, &ticket), WI_GATE_ADMIT);
+    wi_gate_ended(&gate, &ticket, WEIR_NS_PER_S, WEIR_NS_PER_S);
+    assert_in_range(wi_gate_route_cost(&gate, 3), MS, MS + MS / 7);
+    assert_true(backlog(NOW) <= 33 * MS);
+}
+
+/* Asks `count` times at the tick's time: how many were admitted. */
+static int ask_for(int tick, int count, uint32_t client, enum wi_gate_class class)
+{
+    int admitted = 0;
+    for (int i = 0; i < count; i++) {
+        const struct wi_gate_ask ask = {
+            .now = NOW + tick * 5 * MS,
+            .arrived = NOW + tick * 5 * MS,
+            .deadline = WEIR_NO_DEADLINE,
+            .route = 3,
+            .client = client,
+            .class = class,
+        };
+        struct wi_gate_ticket ticket;
+        if (wi_gate_ask(&gate, &ask, &ticket) != WI_GATE_ADMIT)
+            continue;
+        admitted++;
+        wi_gate_started(&gate, &ticket, 0);
+        wi_gate_ended(&gate, &ticket, MS, MS);
+    }
+    if (wi_gate_due(&gate, NOW + tick * 5 * MS))
+        wi_gate_tick(&gate, NOW + tick * 5 * MS, 0);
+    return admitted;
+}
+
+static void batch_makes_room_for_interactive_requests(void **state)
+{
+    (void)state;
+    teach(3, MS, MS);
+    int interactive = 0;
+    int batch = 0;
+    for (int tick = 1; tick <= 2000; tick++) {
+        batch += ask_for(tick, 8, 0, WI_GATE_BATCH);
+        interactive += ask_for(tick, 3, 0, WI_GATE_INTERACTIVE);
+    }
+    assert_true(interactive >= 5990);   /* of 6,000 */
+    assert_in_range(batch, 3800, 4300); /* what is left of 10,000 */
+}
+
+static void a_heavy_client_makes_room_for_light_ones(void **state)
+{
+    (void)state;
+    teach(3, MS, MS);
+    int light = 0;
+    int heavy = 0;
+    for (int tick = 1; tick <= 2000; tick++) {
+        const bool settled = tick > 1000; /* it takes a moment to see who is who */
+        heavy += ask_for(tick, 8, 77, WI_GATE_INTERACTIVE) * settled;
+        light +=
+            ask_for(tick, 2, 1000003 * (uint32_t)(tick % 20 + 1), WI_GATE_INTERACTIVE) * settled;
+    }
+    assert_in_range(light, 1990, 2000);
+    assert_in_range(heavy, 2900, 3100);
 }
 
 static void expect_abort(int workers, int64_t slots)
@@ -291,7 +372,7 @@ static void *pass_through(void *arg)
         if (ask_at(now, (uint32_t)(i % 3), &ticket) != WI_GATE_ADMIT)
             continue;
         ++*admitted;
-        wi_gate_started(&gate, 1000);
+        wi_gate_started(&gate, &ticket, 1000);
         if (i % 7 == 0)
             wi_gate_dropped(&gate, &ticket);
         else
@@ -339,6 +420,10 @@ int main(void)
         cmocka_unit_test_setup(a_tick_is_given_to_one_caller_at_a_time, set_up),
         cmocka_unit_test_setup(ticks_survive_clocks_that_step, set_up),
         cmocka_unit_test_setup(patience_and_advice_follow_the_load, set_up),
+        cmocka_unit_test_setup(who_ends_too_late_is_not_started, set_up),
+        cmocka_unit_test_setup(one_request_out_of_all_proportion_teaches_little, set_up),
+        cmocka_unit_test_setup(batch_makes_room_for_interactive_requests, set_up),
+        cmocka_unit_test_setup(a_heavy_client_makes_room_for_light_ones, set_up),
         cmocka_unit_test_setup(a_gate_without_workers_is_a_bug, set_up),
         cmocka_unit_test(threads_pass_the_gate_together),
     };

@@ -36,9 +36,9 @@ static int fill(int64_t ms, weir_time now, weir_time since)
     return taken;
 }
 
-static void offer_for_a_second(double load, int64_t cost_ns)
+static void offer_for_five_seconds(double load, int64_t cost_ns)
 {
-    for (int tick = 0; tick < 200; tick++) {
+    for (int tick = 0; tick < 1000; tick++) {
         for (double cost = 0; cost < load * 5e6; cost += (double)cost_ns)
             wi_vqueue_offer(&queue, RANK, cost_ns);
         wi_vqueue_tick(&queue, 0.005, 1.0, 1.0);
@@ -105,17 +105,42 @@ static void an_idle_past_gives_no_credit(void **state)
 static void overload_makes_the_queue_short(void **state)
 {
     (void)state;
-    offer_for_a_second(5.0, MS);
+    offer_for_five_seconds(5.0, MS);
     assert_in_range(wi_load_relaxed(&queue.depth[RANK]), 4 * MS, 5 * MS);
     assert_in_range(wi_load_relaxed(&queue.load_m[RANK]), 4900, 5100);
-    offer_for_a_second(0.4, MS);
+    offer_for_five_seconds(0.4, MS);
     assert_int_equal(wi_load_relaxed(&queue.depth[RANK]), 100 * MS);
+}
+
+static void a_bunch_of_requests_is_no_overload(void **state)
+{
+    (void)state;
+    offer_for_five_seconds(0.4, MS);
+    for (int i = 0; i < 50; i++)
+        wi_vqueue_offer(&queue, RANK, MS);
+    wi_vqueue_tick(&queue, 0.005, 1.0, 1.0);
+    assert_int_equal(wi_load_relaxed(&queue.depth[RANK]), 100 * MS);
+}
+
+static void a_tally_keeps_count_and_sum_of_both_signs(void **state)
+{
+    (void)state;
+    uint64_t tally = 0;
+    for (int i = 0; i < 1000; i++) {
+        tally += wi_tally(-3 * MS);
+        tally += wi_tally(MS);
+    }
+    assert_true(wi_tally_count(tally) == 2000.0);
+    assert_true(wi_tally_s(tally) < -1.999);
+    assert_true(wi_tally_s(tally) > -2.001);
+    assert_true(wi_tally_count(0) == 0.0);
+    assert_true(wi_tally_s(0) == 0.0);
 }
 
 static void a_rank_pays_for_those_above_alone(void **state)
 {
     (void)state;
-    for (int tick = 0; tick < 200; tick++) {
+    for (int tick = 0; tick < 1000; tick++) {
         wi_vqueue_offer(&queue, RANK, 2 * MS);
         for (int i = 0; i < 8; i++)
             wi_vqueue_offer(&queue, 0, 2 * MS);
@@ -213,6 +238,8 @@ int main(void)
         cmocka_unit_test_setup(what_is_given_back_can_be_taken_again, set_up),
         cmocka_unit_test_setup(an_idle_past_gives_no_credit, set_up),
         cmocka_unit_test_setup(overload_makes_the_queue_short, set_up),
+        cmocka_unit_test_setup(a_bunch_of_requests_is_no_overload, set_up),
+        cmocka_unit_test(a_tally_keeps_count_and_sum_of_both_signs),
         cmocka_unit_test_setup(a_rank_pays_for_those_above_alone, set_up),
         cmocka_unit_test_setup(a_clock_that_stepped_back_spoils_two_seconds_at_most, set_up),
         cmocka_unit_test_setup(a_clock_that_jumps_ahead_finds_an_empty_queue, set_up),

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WI_LOAD_FAIR_H
+#define WI_LOAD_FAIR_H
+
+/* Who takes more than a fair share of the admitted work.
+ *
+ * Two rows of counters, one cell of each for a client by two hashes; the smaller one bounds what he
+ * was given lately.  Heavy is who has more than twice an even share.  It counts what
+ * was admitted, not what was asked for: so who is cut down to his share is treated as others are
+ * again, and what he gets converges on it.
+ *
+ * Consulted in overload only, so it costs nothing below.
+ *
+ * Threads: is_heavy and admitted from any; ticks one at a time, which the caller sees to.
+ * Source: count-min sketch, Cormode and Muthukrishnan 2005. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/atomic.h"
+
+enum {
+    WI_FAIR_ROWS = 2,
+    WI_FAIR_CELLS = 256,
+};
+
+/* All-zero but for init. */
+struct wi_fair {
+    /* atomic */
+    wi_atomic_i64 heavy_from;                         /* us; who has more is heavy */
+    wi_atomic_i64 cells[WI_FAIR_ROWS][WI_FAIR_CELLS]; /* us of work admitted, fading */
+};
+
+void wi_fair_init(struct wi_fair *fair);
+
+/* `client` is a hash of who asks, any 32 bits. */
+bool wi_fair_is_heavy(const struct wi_fair *fair, uint32_t client);
+
+void wi_fair_admitted(struct wi_fair *fair, uint32_t client, int64_t work_ns);
+
+/* The client was refused: he is there, and has a share that he may not have had yet. */
+void wi_fair_refused(struct wi_fair *fair, uint32_t client);
+
+/* Lets counters fade by `dt_s` and finds anew what a fair share is. */
+void wi_fair_tick(struct wi_fair *fair, double dt_s);
+
+#endif

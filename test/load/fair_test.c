@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* Shares of clients: who is heavy, who is not, and that it is forgotten. */
+#include "load/fair.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "weir/time.h"
+
+#define MS WEIR_NS_PER_MS
+
+static struct wi_fair fair;
+
+static int set_up(void **state)
+{
+    (void)state;
+    wi_fair_init(&fair);
+    return 0;
+}
+
+static uint32_t client(int index)
+{
+    return 2654435761U * (uint32_t)(index + 1);
+}
+
+static int count_heavy(int clients)
+{
+    int heavy = 0;
+    for (int i = 0; i < clients; i++)
+        heavy += wi_fair_is_heavy(&fair, client(i));
+    return heavy;
+}
+
+static void nobody_is_heavy_at_first(void **state)
+{
+    (void)state;
+    assert_int_equal(count_heavy(1000), 0);
+    wi_fair_tick(&fair, 0.005);
+    assert_int_equal(count_heavy(1000), 0);
+}
+
+static void equal_clients_are_not_heavy(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 100; round++) {
+        for (int i = 0; i < 50; i++)
+            wi_fair_admitted(&fair, client(i), MS);
+        wi_fair_tick(&fair, 0.005);
+    }
+    assert_int_equal(count_heavy(50), 0);
+}
+
+static void a_lone_client_is_not_heavy(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 100; round++) {
+        wi_fair_admitted(&fair, client(0), 5 * MS);
+        wi_fair_tick(&fair, 0.005);
+    }
+    assert_int_equal(count_heavy(1), 0);
+}
+
+static void who_takes_ten_times_a_share_is_heavy(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 100; round++) {
+        for (int i = 0; i < 50; i++)
+            wi_fair_admitted(&fair, client(i), i == 7 ? 10 * MS : MS);
+        wi_fair_tick(&fair, 0.005);
+    }
+    assert_true(wi_fair_is_heavy(&fair, client(7)));
+    assert_int_equal(count_heavy(50), 1);
+}
+
+static void who_gets_nothing_has_a_share_too(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 100; round++) {
+        wi_fair_admitted(&fair, client(7), 5 * MS);
+        for (int i = 0; i < 3; i++)
+            wi_fair_refused(&fair, client(i));
+        wi_fair_tick(&fair, 0.005);
+    }
+    assert_true(wi_fair_is_heavy(&fair, client(7)));
+    assert_false(wi_fair_is_heavy(&fair, client(0)));
+}
+
+static void the_past_is_forgotten(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 50; i++)
+        wi_fair_admitted(&fair, client(i), i == 7 ? WEIR_NS_PER_S : MS);
+    wi_fair_tick(&fair, 0.005);
+    assert_true(wi_fair_is_heavy(&fair, client(7)));
+    for (int round = 0; round < 3000; round++) {
+        for (int i = 0; i < 50; i++)
+            wi_fair_admitted(&fair, client(i), MS);
+        wi_fair_tick(&fair, 0.005);
+    }
+    assert_int_equal(count_heavy(50), 0);
+    for (int round = 0; round < 5000; round++)
+        wi_fair_tick(&fair, 0.005);
+    for (int row = 0; row < WI_FAIR_ROWS; row++)
+        for (int i = 0; i < WI_FAIR_CELLS; i++)
+            assert_int_equal(wi_load_relaxed(&fair.cells[row][i]), 0);
+}
+
+static void a_thousand_equal_clients_are_hardly_ever_heavy(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 200; round++) {
+        for (int i = 0; i < 1000; i++)
+            wi_fair_admitted(&fair, client(i), 10000);
+        wi_fair_tick(&fair, 0.005);
+    }
+    assert_in_range(count_heavy(1000), 0, 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(nobody_is_heavy_at_first, set_up),
+        cmocka_unit_test_setup(equal_clients_are_not_heavy, set_up),
+        cmocka_unit_test_setup(a_lone_client_is_not_heavy, set_up),
+        cmocka_unit_test_setup(who_takes_ten_times_a_share_is_heavy, set_up),
+        cmocka_unit_test_setup(who_gets_nothing_has_a_share_too, set_up),
+        cmocka_unit_test_setup(the_past_is_forgotten, set_up),
+        cmocka_unit_test_setup(a_thousand_equal_clients_are_hardly_ever_heavy, set_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
