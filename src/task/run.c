@@ -51,14 +51,14 @@ static bool attach_stack(struct wi_worker *worker, struct weir_task *task)
     void *start = wi_stack_start(stack, wi_task_id(task));
     task->context = wi_context_make(start, task_entry, task);
     wi_fiber_on(wi_fiber_of(task), stack->low, wi_stack_bytes(stack));
-    wi_tsan_make(wi_fiber_of(task));
+    wi_tsan_begin(wi_fiber_of(task), stack);
     return true;
 }
 
 static void detach_stack(struct wi_thread *thread, struct weir_task *task)
 {
     wi_asan_clear(task->stack->low, wi_stack_bytes(task->stack));
-    wi_tsan_drop(wi_fiber_of(task));
+    wi_tsan_end(task->stack);
     wi_stack_give(thread->worker != NULL ? &thread->worker->stacks : NULL, task->stack);
     task->stack = NULL;
 }

@@ -86,6 +86,7 @@ void wi_stack_pool_close(void)
         for (size_t i = 0; i < group->count; i++) {
             if (group->stacks[i].watch != 0)
                 wi_watch_stack_forget(group->stacks[i].watch);
+            wi_tsan_forget(&group->stacks[i]);
         }
         wi_vm_unmap(group->base, group->bytes);
         wi_free(group);
@@ -145,6 +146,7 @@ static int map_group_locked(int size_class)
         stack->low = base + guard_bytes;
         stack->size_class = (uint8_t)size_class;
         stack->warm = false;
+        wi_tsan_init(stack);
         stack->watch = wi_watch_stack(stack->low, (size_t)1 << size_class);
         stack->guarded = guard_locked(base, guard_bytes);
         if (!stack->guarded)

@@ -28,6 +28,7 @@ static struct {
     void *stack;
     struct wi_fiber own_fiber;
     struct wi_fiber other_fiber;
+    WI_TSAN_MEMBER
     int visits;
     uintptr_t address;
     void *arg;
@@ -65,13 +66,13 @@ static void begin(void (*entry)(void *), void *arg, size_t offset)
     assert_int_equal(wi_os_thread_stack(&low, &high), 0);
     wi_fiber_on(&pair.own_fiber, low, (size_t)((char *)high - (char *)low));
     wi_fiber_on(&pair.other_fiber, pair.stack, STACK_BYTES);
-    wi_tsan_make(&pair.other_fiber);
+    wi_tsan_begin(&pair.other_fiber, &pair);
     pair.other = wi_context_make((char *)pair.stack + STACK_BYTES - offset, entry, arg);
 }
 
 static void end(void)
 {
-    wi_tsan_drop(&pair.other_fiber);
+    wi_tsan_forget(&pair);
     wi_asan_clear(pair.stack, STACK_BYTES);
     free(pair.stack);
 }

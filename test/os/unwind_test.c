@@ -93,6 +93,7 @@ static struct {
     void *other;
     struct wi_fiber own_fiber;
     struct wi_fiber other_fiber;
+    WI_TSAN_MEMBER
     bool ends;
 } pair;
 
@@ -134,7 +135,7 @@ static void a_context_that_was_left_is_walked_to_its_beginning(void **state)
     pair.other = wi_context_make((char *)stack + STACK_BYTES, other_entry, &depth);
     wi_fiber_on(&pair.other_fiber, stack, STACK_BYTES);
     wi_tsan_adopt(&pair.own_fiber);
-    wi_tsan_make(&pair.other_fiber);
+    wi_tsan_begin(&pair.other_fiber, &pair);
     enter();
 
     wi_context_visit(pair.other, take, &trace);
@@ -148,7 +149,7 @@ static void a_context_that_was_left_is_walked_to_its_beginning(void **state)
 
     enter(); /* nothing was changed: it goes on */
     assert_true(pair.ends);
-    wi_tsan_drop(&pair.other_fiber);
+    wi_tsan_forget(&pair);
     free(stack);
 }
 
