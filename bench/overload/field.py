@@ -34,6 +34,8 @@ CONNECTIONS_MAX = 1024
 # Clients keep their connections: a server that accepts slowly, of clients that come anew, would be
 # spared by the kernel's queue what it is to be asked here.
 CONNECTIONS_KEPT = 1000
+# Its guard counts connections, and a hundred of them are the most.
+KEPT_OF = {"uvicorn, guarded": 50}
 MODELS = ("tasks", "loop", "threads", "cluster", "prefork", "tasks-x4")
 OPTIONS = {"tasks-x4": ("--model=tasks", "--processes=4")}
 
@@ -42,12 +44,13 @@ OPTIONS = {"tasks-x4": ("--model=tasks", "--processes=4")}
 class Workload:
     name: str
     what: str
-    urls: tuple  # (weight, path)
+    urls: tuple  # (weight, path), or (weight, path, a header of its own)
     connections: int  # with which the search for saturation begins
 
     def arguments(self, port):
-        return [word for weight, path in self.urls
-                for word in (f"--weight={weight}", f"http://127.0.0.1:{port}{path}")]
+        return [word for weight, path, *headers in self.urls
+                for word in (f"--weight={weight}", *[f"--url-header={one}" for one in headers],
+                             f"http://127.0.0.1:{port}{path}")]
 
 
 API = Workload("api", "2 ms of CPU time", ((1, "/cpu?ms=2"),), 8)
@@ -200,7 +203,8 @@ class Server(servers.Server):
 class Load:
     """weir load, running."""
 
-    def __init__(self, field, arguments, seconds):
+    def __init__(self, field, arguments, seconds, lead_steps=0):
+        self.lead_steps = lead_steps
         path = FOLDER / f"load-{os.getpid()}-{field.loads}.json"
         field.loads += 1
         self.path = path
@@ -220,7 +224,9 @@ class Load:
             text = self.path.read_text()
             if not text:
                 raise RuntimeError(f"weir load: {said.strip()}")
-            return json.loads(text)
+            found = json.loads(text)
+            del found["steps"][:self.lead_steps]
+            return found
         finally:
             self.end()
 
@@ -249,6 +255,7 @@ class Field:
         self.journal = journal
         self.say = say
         self.loads = 0
+        self.kept = CONNECTIONS_KEPT  # by the clients of the present server
         self.server_core, self.generator_core, self.shared = two_cores()
         self.peers = json.loads((PEERS / "peers.json").read_text())
         self.prepared = set()
@@ -268,6 +275,7 @@ class Field:
 
     def serve(self, model, *options, control=True, core="own"):
         """`weir serve` under a model.  Without control, admission is off, if that can be."""
+        self.kept = CONNECTIONS_KEPT
         off = ["--admission=off"] if not control and self.has_switch() else []
         chosen = OPTIONS.get(model, (f"--model={model}",))
 
@@ -308,6 +316,7 @@ class Field:
 
     def serve_peer(self, name):
         entry = self.peer(name)
+        self.kept = KEPT_OF.get(name, CONNECTIONS_KEPT)
         more = [f"{key}={value}" for key, value in
                 zip(entry.get("environment", {}),
                     self.filled(entry.get("environment", {}).values()))]
@@ -316,13 +325,17 @@ class Field:
 
     # -- generators ------------------------------------------------------------------------------
 
-    def start(self, target, steps, seed, *options, bin_ms=1000, workload=API, timeout_ms=1000):
-        """Starts an open loop of (rate, seconds)."""
-        kept = [] if "--close" in options else [f"--open-first={CONNECTIONS_KEPT}"]
-        return Load(self, [*kept, f"--rate={steps_text(steps)}", f"--seed={seed}",
+    def start(self, target, steps, seed, *options, bin_ms=1000, workload=API, timeout_ms=1000,
+              lead_s=0.0, kept=None):
+        """Starts an open loop of (rate, seconds).  Where several begin together they wait for
+        `lead_s` first, so that none is late because others open their connections."""
+        lead = [(0, lead_s)] if lead_s > 0 else []
+        count = self.kept if kept is None else kept
+        first = [] if "--close" in options else [f"--open-first={count}"]
+        return Load(self, [*first, f"--rate={steps_text([*lead, *steps])}", f"--seed={seed}",
                            f"--bin={bin_ms}ms", f"--timeout={timeout_ms}ms", *options,
                            *workload.arguments(target)],
-                    sum(seconds for _, seconds in steps))
+                    lead_s + sum(seconds for _, seconds in steps), len(lead))
 
     def run(self, target, steps, seed, *options, **more):
         return self.start(target, steps, seed, *options, **more).result()

@@ -11,10 +11,14 @@ import time
 import judge
 import servers
 from clients import Slow, Small
-from field import API, SERVER_PREFIX, Shortcoming, Workload
+from field import API, MODELS, STOCK, Shortcoming, Workload
+from loads import figures_of_step
 from judge import Bar
 from rows import Row, sample
 
+LEAD_S = 0.5
+# What has the service believe a client that says of which class its request is.
+CLASSES_TRUSTED = ()
 HEALTH = Workload("health", "health checks", ((1, "/healthz"),), 1)
 BLOCKING = Workload("blocking", "50 ms of a blocked thread", ((1, "/block?ms=50"),), 8)
 BACKEND_WELL = Workload("backend", "50 ms on a backend", ((1, "/wait?ms=50"),), 8)
@@ -97,15 +101,16 @@ class Stall(Row):
         waiting = self.STALLED_RATE
         with field.serve(cell) as server:
             other = field.start(server.port, [(rate, well_s), (rate, stalled_s), (rate, again_s)],
-                                seed)
-            first = field.run(server.port, [(waiting, well_s - 0.2)], seed, workload=BACKEND_WELL)
+                                seed, lead_s=LEAD_S)
+            first = field.run(server.port, [(waiting, well_s - 0.2)], seed, workload=BACKEND_WELL,
+                              lead_s=LEAD_S, kept=0)
             bad = field.start(server.port, [(waiting, stalled_s - 0.2)], seed + 1,
-                              workload=BACKEND_STALLED)
+                              workload=BACKEND_STALLED, kept=0)
             time.sleep(stalled_s / 2)
             running = server.metric("weir_requests_running")
             bad = bad.result()
             again = field.run(server.port, [(waiting, 1.0), (waiting, again_s - 2.0)], seed + 2,
-                              workload=BACKEND_WELL)
+                              workload=BACKEND_WELL, kept=0)
             other = other.result()
         steps = other["steps"]
         figures = {"other/rejected": judge.rejected(steps[1]),
@@ -124,6 +129,103 @@ class Stall(Row):
         return samples[0]["notes"]
 
 
+class Storm(Row):
+    """Clients try again; a server that answers only those who have gone away is asked for more the
+    worse it does, and stays there when the trigger is long over: a metastable failure (Bronson et
+    al., HotOS 2021)."""
+    name = "F"
+    title = "0.7x of clients that retry 3 times; the server stands still for 2 s"
+    STILL_S = 2.0
+    BEFORE_S = 3.0
+
+    def cells(self, chosen):
+        return [f"{server}, {how}" for server in (*super().cells(chosen), *STOCK)
+                for how in ("20 ms pauses", "at once")]
+
+    @staticmethod
+    def after_s(field):
+        return 15.0 if field.quick else 60.0
+
+    def seconds(self, field):
+        return self.BEFORE_S + self.STILL_S + self.after_s(field)
+
+    def storm(self, field, capacity, server, how, seed):
+        """A run with what came of it: its steps are before, still, two single seconds, and the
+        rest."""
+        rate = 0.7 * capacity.rate
+        rest = self.after_s(field) - 2
+        running = field.start(server.port, [
+            (rate, self.BEFORE_S), (rate, self.STILL_S), (rate, 1.0), (rate, 1.0), (rate, rest)],
+            seed, "--retries=3", "--backoff=" + ("20ms" if how.startswith("20") else "0ms"))
+        # The connections of before are opened first.
+        time.sleep(self.BEFORE_S + 0.5)
+        server.pause(self.STILL_S - 0.5)
+        return running.result()
+
+    def figures(self, result):
+        steps = result["steps"]
+        begin_ms = 1000 * (self.BEFORE_S + self.STILL_S)
+        bins = [one for one in result["series"] if one["at_ms"] >= begin_ms and one["due"] > 0]
+        good = [judge.share(one["ok"], one["due"]) >= 0.95 for one in bins]
+        recovered = next((index for index in range(len(good)) if all(good[index:index + 3])),
+                         float("inf"))
+        return {"ok": judge.share(steps[3]["ok"] + steps[4]["ok"],
+                                  steps[3]["requests"] + steps[4]["requests"]),
+                "attempts": steps[4]["attempts_per_request"], "recovered_s": recovered,
+                "rest_ok": judge.share(steps[4]["ok"], steps[4]["requests"])}
+
+    def measure(self, field, cell, seed):
+        name, how = cell.rsplit(", ", 1)
+        capacity = self.capacity(field, name)
+        with self.serve(field, name) as server:
+            field.closed(server.port, API.connections, 0.5)
+            result = self.storm(field, capacity, server, how, seed)
+        return sample(self.figures(result), voids(result))
+
+    def bars(self, field, cell):
+        if cell.split(", ")[0] not in MODELS:
+            return []
+        return [Bar("of offered, from 1 s after the trigger", ("ok",), ">=", 0.95, 0.8),
+                Bar("attempts a request from 2 s after", ("attempts",), "<=", 1.05, 1.5)]
+
+    def show(self, cell, samples):
+        of = {name: judge.median(samples, name)[0] for name in ("ok", "recovered_s", "attempts")}
+        return [f"recovered after: {judge.number(of['recovered_s'], 's')}; from 1 s on "
+                f"{judge.number(of['ok'], '%')} of the requests ok, in the end "
+                f"{judge.number(of['attempts'])} attempts each"]
+
+
+class Uncontrolled(Row):
+    """If a server without control passed, the protocol would show nothing."""
+    name = "O"
+    title = "control off: rows A and F must be failed"
+
+    def cells(self, chosen):
+        return [f"{model}, {what}" for model in super().cells(chosen) for what in ("ramp", "storm")]
+
+    def measure(self, field, cell, seed):
+        if not field.has_switch():
+            raise Shortcoming("this build cannot switch control off (--admission=off)")
+        model, what = cell.split(", ")
+        capacity = self.capacity(field, model)
+        # Nor does the old bound on what waits, and how long, stand in.
+        with field.serve(model, "--max-waiting=1000000,60s", control=False) as server:
+            field.closed(server.port, API.connections, 0.5)
+            if what == "storm":
+                storm = Storm()
+                result = storm.storm(field, capacity, server, "20 ms pauses", seed)
+                return sample(storm.figures(result), voids(result))
+            rate = 5 * capacity.rate
+            result = field.run(server.port, [(rate, 3.0), (rate, field.unit_s)], seed)
+        void = {}
+        return sample(figures_of_step("5", result["steps"][1], capacity, void), void)
+
+    def bars(self, field, cell):
+        if cell.endswith("ramp"):
+            return [Bar("goodput / C at 5x, without control", ("5/goodput",), "<=", 0.94, 0.94)]
+        return [Bar("of offered after the trigger, without control", ("ok",), "<=", 0.94, 0.94)]
+
+
 class Hog(Row):
     name = "H"
     title = "one client at 5x, fifty at 0.01x each"
@@ -136,8 +238,8 @@ class Hog(Row):
         capacity = self.capacity(field, cell)
         length = 2 * field.unit_s
         with field.serve(cell) as server:
-            hog = field.start(server.port, [(5 * capacity.rate, length + 1.5)], seed)
-            time.sleep(1)
+            hog = field.start(server.port, [(5 * capacity.rate, length + 2)], seed)
+            time.sleep(1.5)
             with Small(server.port, self.LIGHT, 0.01 * capacity.rate, "/cpu?ms=2", length,
                        seed) as small:
                 pass
@@ -287,8 +389,9 @@ class Deadlines(Row):
             field.closed(server.port, API.connections, 0.5)
             before = server.metric("weir_requests_total")
             short = field.start(server.port, [(0.6 * capacity.rate, field.unit_s)], seed,
-                                "--deadline-header", timeout_ms=20)
-            usual = field.start(server.port, [(1.4 * capacity.rate, field.unit_s)], seed + 1)
+                                "--deadline-header", timeout_ms=20, lead_s=LEAD_S)
+            usual = field.start(server.port, [(1.4 * capacity.rate, field.unit_s)], seed + 1,
+                                lead_s=LEAD_S)
             short, usual = short.result(), usual.result()
             time.sleep(0.3)
             ran = server.metric("weir_requests_total") - before
@@ -328,7 +431,8 @@ class Blocking(Row):
 class Classes(Row):
     name = "G"
     title = "interactive 0.5x, batch 2.5x, health checks 10/s"
-    HEADERS = {"interactive": "Weir-Class: interactive", "batch": "Weir-Class: batch"}
+    # Interactive is what is not marked.
+    BATCH = "Weir-Class: batch"
 
     def seconds(self, field):
         return 2 * field.unit_s + 1
@@ -336,20 +440,17 @@ class Classes(Row):
     def measure(self, field, cell, seed):
         capacity = self.capacity(field, cell)
         c, length = capacity.rate, 2 * field.unit_s
-        with field.serve(cell) as server:
+        mix = Workload("classes", "", ((0.5 * c, "/cpu?ms=2"), (2.5 * c, "/cpu?ms=2", self.BATCH),
+                                       (10, "/healthz")), API.connections)
+        with field.serve(cell, *CLASSES_TRUSTED) as server:
             field.closed(server.port, API.connections, 0.5)
-            running = [
-                field.start(server.port, [(0.5 * c, 1), (0.5 * c, length - 1)], seed,
-                            "--header=" + self.HEADERS["interactive"]),
-                field.start(server.port, [(2.5 * c, 1), (2.5 * c, length - 1)], seed + 1,
-                            "--header=" + self.HEADERS["batch"]),
-                field.start(server.port, [(10, length)], seed + 2, workload=HEALTH)]
-            interactive, batch, health = [one.result() for one in running]
+            result = field.run(server.port, [(3 * c + 10, length)], seed, workload=mix)
+        interactive, batch, health = result["urls"]
         good = (interactive["ok"] + batch["ok"]) / length / c
         return sample({"interactive": judge.share(interactive["ok"], interactive["requests"]),
                        "health": judge.share(health["ok"], health["requests"]),
                        "health_p99": health["ok_ms_p99"], "goodput": good},
-                      voids(interactive, batch, health),
+                      voids(result),
                       [f"batch {judge.rejected(batch):.0%} rejected"])
 
     def bars(self, field, cell):
