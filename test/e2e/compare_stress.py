@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: MIT
 """What takes `weir compare` longer to show: crashes, a blocking library, a journal of other
 settings, the forms with bisection and step.  ctest: timeout=600 processors=2"""
+import json
 import os
 import signal
+import sys
 
-from compare_support import TINY, example, interrupt, rows, run_cases
-from service import check, check_equal
+from compare_support import (BOUND_SECONDS, TINY, example, interrupt, rows, run_cases, write_peers)
+from service import check, check_equal, eventually
 
 
 def a_crash_is_recovered_from(compare):
@@ -44,6 +46,95 @@ def the_full_form_has_all_its_parts(compare):
     check(row["capacity"] <= row["saturation"], f"{row['capacity']} of {row['saturation']}")
     check(len(row["series"]) >= 3, f"the step has {len(row['series'])} intervals")
     check(max(one["offered"] for one in row["series"]) > row["capacity"], "no step")
+    check(all(point["resident_bytes"] > 0 for point in row["points"]), "no memory")
+    storm_is_told_rightly(row["storm"], 1.5)
+
+
+def storm_is_told_rightly(storm, watched_s):
+    """The verdict is worked out again from the series: from the moment of recovery on, of the
+    requests that were due in each second 95 % were answered."""
+    series = storm["series"]
+    bin_s = series[1]["s"] - series[0]["s"]
+    window = int(1 / bin_s + 0.5)
+    check_equal((storm["watched_s"], storm["burst_end_s"] - storm["burst_s"]), (watched_s, 0.5),
+                "the parts of the storm")
+    after = [one for one in series if one["s"] >= storm["burst_end_s"] - 1e-6]
+    first = max(0, len(after) - window)
+
+    def well(at):
+        part = after[at:at + window]
+        return sum(one["goodput"] for one in part) >= 0.95 * sum(one["offered"] for one in part)
+    check_equal(storm["recovered"], well(first), f"recovered, of {after}")
+    if not storm["recovered"]:
+        check("recover_s" not in storm, f"{storm.get('recover_s')}")
+        return
+    while first > 0 and well(first - 1):
+        first -= 1
+    check(abs(storm["recover_s"] - first * bin_s) < 1e-6, f"{storm['recover_s']}, {first} bins")
+
+
+# One request at a time, each for 20 ms, first come, first served: also those that nobody waits for
+# any more.  With a limit it refuses whoever would be the fourth to wait.
+QUEUE = """
+import asyncio, sys
+port, limit = int(sys.argv[1]), int(sys.argv[2])
+turn, waiting = asyncio.Lock(), 0
+async def serve(reader, writer):
+    global waiting
+    try:
+        while await reader.readuntil(b"\\r\\n\\r\\n"):
+            status = b"503 No" if waiting >= limit else b"200 OK"
+            waiting += 1
+            if status == b"200 OK":
+                async with turn:
+                    await asyncio.sleep(0.02)
+            waiting -= 1
+            writer.write(b"HTTP/1.1 " + status + b"\\r\\nContent-Length: 0\\r\\n\\r\\n")
+            await writer.drain()
+    except (OSError, EOFError):
+        pass
+    writer.close()
+async def main():
+    server = await asyncio.start_server(serve, "127.0.0.1", port, backlog=1024)
+    await server.serve_forever()
+asyncio.run(main())
+"""
+
+
+def a_queue_of_the_dead_outlasts_the_burst(compare):
+    script = compare.folder / "queue.py"
+    script.write_text(QUEUE)
+    peers = [{"name": name, "family": "test", "run": [sys.executable, str(script), "{port}", limit]}
+             for name, limit in (("endless", "1000000"), ("short", "3"))]
+    folder = write_peers(compare.folder / "peers", peers)
+    # Half a second of seven times its capacity is three seconds of work: no answer comes within a
+    # second to those who ask in the second and a half that is watched.
+    options = ("--full", "--seconds=0.5", "--timeout=1s", "--models=none", "--peers=test",
+               f"--peers-dir={folder}", "--workloads=api")
+    with compare.start(*options) as process:
+        eventually(lambda: "|storm" in journal_of(compare), "a storm is journalled", 100)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=BOUND_SECONDS)
+    kept = [json.loads(line) for line in journal_of(compare).splitlines() if '|storm"' in line]
+    _, error = compare.run(*options)
+    check("measurements done" in error, error)
+    found = rows(compare.report(), "api")
+    check_equal(found["endless"]["storm"]["series"], kept[0]["result"]["storm"]["series"],
+                "what was measured before the interruption")
+    for row in found.values():
+        storm_is_told_rightly(row["storm"], 1.5)
+    endless = found["endless"]["storm"]
+    check_equal(endless["recovered"], False, f"recovered: {endless}")
+    check(endless["attempts_per_request"] > 1.2, f"nobody tried again: {endless}")
+    check_equal(found["endless"]["points"][-1]["shed"], 0, "refusals of the endless queue")
+    check(found["short"]["points"][-1]["shed"] > 0, f"no refusals: {found['short']['points'][-1]}")
+
+
+def journal_of(compare):
+    try:
+        return (compare.out / "journal.jsonl").read_text()
+    except OSError:
+        return ""
 
 
 def a_mix_is_offered_by_weight(compare):
@@ -57,4 +148,5 @@ if __name__ == "__main__":
     os.environ.pop("WEIR_MODEL", None)
     run_cases([a_crash_is_recovered_from, another_setting_begins_anew,
                a_blocking_library_loses_in_the_block_row, the_full_form_has_all_its_parts,
+               a_queue_of_the_dead_outlasts_the_burst,
                a_mix_is_offered_by_weight])

@@ -260,18 +260,23 @@ static int measure(struct contest *contest, const struct cell *cell, json_t **fo
                    char why[REASON_BYTES])
 {
     struct meter *meter = &contest->meter;
-    const double capacity = record_capacity(&contest->record, cell);
+    const struct level level = {
+        .capacity = record_capacity(&contest->record, cell),
+        .ok_us = record_cpu_us(&contest->record, cell),
+    };
     switch (cell->kind) {
     case CELL_START:
         return measure_start(meter, &cell->subject, found, why);
     case CELL_CAPACITY:
         return measure_capacity(meter, &cell->subject, found, why);
     case CELL_POINT:
-        return measure_point(meter, &cell->subject, capacity, cell->multiple, found, why);
+        return measure_point(meter, &cell->subject, &level, cell->multiple, found, why);
     case CELL_STEP:
-        return measure_step(meter, &cell->subject, capacity, found, why);
+        return measure_step(meter, &cell->subject, level.capacity, found, why);
+    case CELL_STORM:
+        return measure_storm(meter, &cell->subject, level.capacity, found, why);
     case CELL_CRASH:
-        return measure_crash(meter, &cell->subject, capacity, found, why);
+        return measure_crash(meter, &cell->subject, level.capacity, found, why);
     case CELL_STATE:
         return measure_state(meter, &cell->subject, found, why);
     }
@@ -289,6 +294,15 @@ static const char *shown(const json_t *found, const char *name, int decimals, ch
     const json_t *value = json_object_get(found, name);
     snprintf(text, 32, "%.*f", decimals, json_number_value(value));
     return json_is_number(value) ? text : "-";
+}
+
+static void summarize_storm(const json_t *storm, char text[96])
+{
+    if (flag_of(storm, "recovered"))
+        snprintf(text, 96, "recovered in %.1f s, %.2f attempts each", figure(storm, "recover_s"),
+                 figure(storm, "attempts_per_request"));
+    else
+        snprintf(text, 96, "not recovered in %.0f s", figure(storm, "watched_s"));
 }
 
 /* A measurement in a few words. */
@@ -309,6 +323,9 @@ static void summarize(const struct cell *cell, const json_t *found, char text[96
         break;
     case CELL_STEP:
         snprintf(text, 96, "%zu intervals", json_array_size(json_object_get(found, "series")));
+        break;
+    case CELL_STORM:
+        summarize_storm(json_object_get(found, "storm"), text);
         break;
     case CELL_CRASH:
         snprintf(text, 96, "%.0f crashes, %s lost each", figure(found, "crashes"),

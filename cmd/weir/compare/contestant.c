@@ -70,6 +70,8 @@ static bool is_peer(const json_t *manifest, const char *word, size_t length)
 
 static bool is_model(const char *word, size_t length)
 {
+    if (names(word, length, "none"))
+        return true;
     for (size_t i = 0; i < wi_count_of(models); i++) {
         if (names(word, length, models[i].option))
             return true;
@@ -82,9 +84,10 @@ static int check_models(const char *list, char why[REASON_BYTES])
     for (const char *word = list; word != NULL && *word != '\0';) {
         const size_t length = strcspn(word, ",");
         if (!is_model(word, length)) {
-            snprintf(why, REASON_BYTES,
-                     "there is no model '%.*s'; there are loop, cluster, tasks, threads, prefork",
-                     (int)length, word);
+            snprintf(
+                why, REASON_BYTES,
+                "there is no model '%.*s'; there are loop, cluster, tasks, threads, prefork, none",
+                (int)length, word);
             return WEIR_EINVAL;
         }
         word += length + (word[length] == ',');

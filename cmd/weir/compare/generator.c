@@ -7,6 +7,7 @@
 
 #include "compare/generator.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,14 @@
 
 /* A load may last as long as its last answers, and what starting a process takes here. */
 #define OVERTIME_MS 8000
+
+/* The cost of a refusal is a small difference of large figures: there must be so many of them for
+ * each good answer, and so few failures for each of them. */
+#define REFUSED_LEAST 0.2
+#define FAILED_MOST 0.05
+
+/* More than weir load's usual pause before another attempt. */
+#define PAUSE_MS 100
 
 #define COUNTS 4
 #define MEMORY_AT 0.8
@@ -134,6 +143,8 @@ static void write_command(struct load_command *command, const struct generator *
     say(command, "--seed=%llu", (unsigned long long)opts->seed);
     say(command, "--timeout=%dms", opts->timeout_ms);
     say(command, "--late-max=%dms", opts->late_ms_max);
+    if (opts->retries > 0)
+        say(command, "--retries=%d", opts->retries);
     say(command, "--method=%s", s->workload->method);
     if (opts->bin_ms > 0)
         say(command, "--bin=%dms", opts->bin_ms);
@@ -182,8 +193,9 @@ static int attend(struct run *run, char why[REASON_BYTES])
 
 static int attend_until_done(struct run *run, char why[REASON_BYTES])
 {
-    const weir_time end =
-        weir_in_ms((int64_t)(length_s(run->opts) * 1000) + run->opts->timeout_ms + OVERTIME_MS);
+    const struct shot_opts *opts = run->opts;
+    const int answers_ms = opts->timeout_ms + opts->retries * (opts->timeout_ms + PAUSE_MS);
+    const weir_time end = weir_in_ms((int64_t)(length_s(opts) * 1000) + answers_ms + OVERTIME_MS);
     while (!take_output(run)) {
         const int rc = attend(run, why);
         if (rc < 0)
@@ -231,6 +243,9 @@ static int read_result(struct run *run, const struct generator *g, char why[REAS
         counted = json_array_get(json_object_get(result, "steps"), 1);
     read_counts(run->shot, counted);
     run->shot->whole_ok = number(result, "ok");
+    run->shot->whole_shed = number(result, "shed_503");
+    run->shot->whole_failed =
+        number(result, "late") + number(result, "timeout") + number(result, "error");
     run->shot->whole_s = number(result, "seconds");
     run->shot->own_cpu = number(result, "own_cpu");
     const char *spoiled = json_string_value(json_object_get(result, "void"));
@@ -295,4 +310,13 @@ double shot_goodput(const struct shot *shot)
 double shot_cpu_us(const struct shot *shot)
 {
     return shot->whole_ok > 0 ? shot->server_cpu_ns / shot->whole_ok / 1000 : 0;
+}
+
+double shot_refusal_us(const struct shot *shot, double ok_us)
+{
+    if (ok_us <= 0 || shot->whole_ok <= 0 || shot->whole_shed < REFUSED_LEAST * shot->whole_ok ||
+        shot->whole_failed > FAILED_MOST * shot->whole_shed)
+        return (double)NAN;
+    const double rest_us = shot->server_cpu_ns / 1000 - shot->whole_ok * ok_us;
+    return rest_us > 0 ? rest_us / shot->whole_shed : 0;
 }

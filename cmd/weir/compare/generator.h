@@ -26,6 +26,7 @@ struct shot_opts {
     json_t **whole;      /* all of weir load's result, a new reference; may be NULL */
     uint64_t seed;
     int timeout_ms;
+    int retries;     /* of what was refused, broke or timed out, after weir load's usual pause */
     int late_ms_max; /* as in struct form */
     /* Called every few milliseconds meanwhile; a negative result ends the load.  May be NULL. */
     int (*meanwhile)(void *user, char why[REASON_BYTES]);
@@ -51,6 +52,8 @@ struct shot {
 
     double server_cpu_ns;   /* of the whole run, lead and all */
     double whole_ok;        /* the same of what was answered well, */
+    double whole_shed;      /* of what was refused, */
+    double whole_failed;    /* of what was late, broke or was not answered, */
     double whole_s;         /* and of the time */
     int64_t resident_bytes; /* the most that was seen, of these three */
     int processes;
@@ -75,5 +78,9 @@ double shot_goodput(const struct shot *shot);
 
 /* CPU time of the server for each request that it answered well; its other work included. */
 double shot_cpu_us(const struct shot *shot);
+
+/* CPU time of the server for each request that it refused: what is left when those that it answered
+ * well have taken so much each.  NAN where it refused few, or spent time on others that failed. */
+double shot_refusal_us(const struct shot *shot, double ok_us);
 
 #endif

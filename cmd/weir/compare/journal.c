@@ -8,7 +8,7 @@
 
 #include "weir/err.h"
 
-#define LINE_BYTES 65536
+#define LINE_BYTES 262144
 
 /* The next line as JSON; NULL at the end, or where a line is no JSON: the rest is not trusted. */
 static json_t *read_line(FILE *file, char line[LINE_BYTES])

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Starts, points, steps and state.  See measure.h. */
+/* Starts, points and state.  See measure.h; overload.c has what changes over time. */
 
 #include "compare/measure.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,13 +15,6 @@
 #define STARTS_MAX 9
 #define READ_BACKS 24
 #define BODY_BYTES 512
-
-/* The series of a step has so many intervals for each of its parts at least. */
-#define INTERVALS_LEAST 5
-#define BIN_MS 100
-#define BIN_MS_LEAST 10
-#define STEP_LOW 0.5
-#define STEP_HIGH 5.0
 
 /* Below this share of the server's cores, a server at its limit waits for something else. */
 #define IDLE_SHARE 0.5
@@ -106,9 +100,10 @@ static double per_second(const struct shot *shot, double count)
     return shot->seconds > 0 ? count / shot->seconds : 0;
 }
 
-static json_t *point(const struct meter *m, const struct subject *subject, double multiple,
-                     const struct shot *shot)
+static json_t *point(const struct meter *m, const struct subject *subject, double ok_us,
+                     double multiple, const struct shot *shot)
 {
+    const double refusal_us = shot_refusal_us(shot, ok_us);
     json_t *json =
         json_pack("{s:s, s:f, s:f, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:I}", "cores",
                   subject->all_cores ? "all" : "one", "multiple", multiple, "offered",
@@ -122,6 +117,8 @@ static json_t *point(const struct meter *m, const struct subject *subject, doubl
         rc = json_object_set_new(json, "p50_ms", json_real(shot->p50_ms)) |
              json_object_set_new(json, "p99_ms", json_real(shot->p99_ms)) |
              json_object_set_new(json, "cpu_us_per_request", json_real(shot_cpu_us(shot)));
+    if (rc == 0 && !isnan(refusal_us))
+        rc = json_object_set_new(json, "cpu_us_per_refusal", json_real(refusal_us));
     if (rc == 0 && shot->spoiled[0] != '\0')
         rc = json_object_set_new(json, "void", json_string(shot->spoiled));
     if (rc == 0)
@@ -169,11 +166,11 @@ static bool may_improve(const struct shot *shot)
     return shot->spoiled[0] != '\0' && shot->not_sent <= 0 && shot->own_cpu < OWN_CPU_MAX;
 }
 
-int measure_point(struct meter *m, const struct subject *subject, double capacity, double multiple,
-                  json_t **out, char why[REASON_BYTES])
+int measure_point(struct meter *m, const struct subject *subject, const struct level *level,
+                  double multiple, json_t **out, char why[REASON_BYTES])
 {
     const struct shot_opts opts = {
-        .rate = capacity * multiple,
+        .rate = level->capacity * multiple,
         .seconds = m->form.point_s,
         .lead_s = lead_s(m, multiple),
         .seed = m->seed,
@@ -186,74 +183,11 @@ int measure_point(struct meter *m, const struct subject *subject, double capacit
         rc = meter_load(m, subject, &opts, &shot, why);
     if (rc < 0)
         return rc;
-    *out = point(m, subject, multiple, &shot);
+    *out = point(m, subject, level->ok_us, multiple, &shot);
     if (*out == NULL)
         return CONTEST_FAILED;
     note_blocking(subject, &shot, *out);
     return 0;
-}
-
-/* -- the step --------------------------------------------------------------------------------- */
-
-/* One interval of weir load's series as one of the report's. */
-static json_t *interval(const json_t *bin, double bin_ms)
-{
-    const double per_s = 1000 / bin_ms;
-    json_t *json = json_pack("{s:f, s:f, s:f, s:f}", "s",
-                             json_number_value(json_object_get(bin, "at_ms")) / 1000, "offered",
-                             json_number_value(json_object_get(bin, "due")) * per_s, "goodput",
-                             json_number_value(json_object_get(bin, "ok")) * per_s, "shed",
-                             json_number_value(json_object_get(bin, "shed")) * per_s);
-    json_t *p99 = json_object_get(bin, "p99_ms");
-    if (json_is_number(p99) && json_object_set(json, "p99_ms", p99) != 0) {
-        json_decref(json);
-        return NULL;
-    }
-    return json;
-}
-
-static json_t *series_of(const json_t *whole)
-{
-    const double bin_ms = json_number_value(json_object_get(whole, "bin_ms"));
-    json_t *series = json_array();
-    size_t i;
-    const json_t *bin;
-    json_array_foreach(json_object_get(whole, "series"), i, bin)
-    {
-        if (bin_ms > 0 && json_array_append_new(series, interval(bin, bin_ms)) == 0)
-            continue;
-        json_decref(series);
-        return NULL;
-    }
-    return series;
-}
-
-int measure_step(struct meter *m, const struct subject *subject, double capacity, json_t **out,
-                 char why[REASON_BYTES])
-{
-    const int part_ms = (int)(m->form.step_s * 1000);
-    const int bin_ms = part_ms / INTERVALS_LEAST < BIN_MS ? part_ms / INTERVALS_LEAST : BIN_MS;
-    char profile[96];
-    snprintf(profile, sizeof profile, "%.3f:%dms,%.3f:%dms,%.3f:%dms", capacity * STEP_LOW, part_ms,
-             capacity * STEP_HIGH, part_ms, capacity * STEP_LOW, part_ms);
-    json_t *whole = NULL;
-    struct shot shot;
-    const int rc = meter_load(m, subject,
-                              &(struct shot_opts){
-                                  .profile = profile,
-                                  .seconds = 3 * m->form.step_s,
-                                  .bin_ms = bin_ms < BIN_MS_LEAST ? BIN_MS_LEAST : bin_ms,
-                                  .seed = m->seed,
-                                  .timeout_ms = m->timeout_ms,
-                                  .late_ms_max = m->form.late_ms_max,
-                                  .whole = &whole,
-                              },
-                              &shot, why);
-    if (rc < 0)
-        return rc;
-    *out = json_pack("{s:o}", "series", series_of(whole));
-    json_decref(whole);
-    return *out != NULL ? 0 : CONTEST_FAILED;
 }
 
 /* -- state ------------------------------------------------------------------------------------ */

@@ -53,14 +53,29 @@ WEIR_CHECK int measure_start(struct meter *m, const struct subject *subject, jso
 WEIR_CHECK int measure_capacity(struct meter *m, const struct subject *subject, json_t **out,
                                 char why[REASON_BYTES]);
 
+/* What a row knows before its loads. */
+struct level {
+    double capacity;
+    double ok_us; /* of the server's CPU time, for each request at saturation; 0: not known */
+};
+
 /* A point: the multiple of that capacity offered in an open loop.  One that the generator spoiled
  * by being late is repeated if the form permits; one that is still void says so. */
-WEIR_CHECK int measure_point(struct meter *m, const struct subject *subject, double capacity,
-                             double multiple, json_t **out, char why[REASON_BYTES]);
+WEIR_CHECK int measure_point(struct meter *m, const struct subject *subject,
+                             const struct level *level, double multiple, json_t **out,
+                             char why[REASON_BYTES]);
 
 /* { "series": [...] }: 0.5, 5 and 0.5 times the capacity without a pause. */
 WEIR_CHECK int measure_step(struct meter *m, const struct subject *subject, double capacity,
                             json_t **out, char why[REASON_BYTES]);
+
+/* { "storm": {...} }: a burst upon 0.7 times the capacity, from clients that try again, and whether
+ * goodput comes back after it. */
+WEIR_CHECK int measure_storm(struct meter *m, const struct subject *subject, double capacity,
+                             json_t **out, char why[REASON_BYTES]);
+
+/* How long the load lasts before the burst of a storm. */
+double storm_lead_s(const struct form *form);
 
 /* Members of a row: lost_per_crash, crashes, recover_ms. */
 WEIR_CHECK int measure_crash(struct meter *m, const struct subject *subject, double capacity,

@@ -32,6 +32,8 @@ static double seconds_of(const struct form *form, enum cell_kind kind, bool all,
         return OVERHEAD_S + form->point_s * LEAD_USUAL + (multiple > 1 ? GIVING_UP_S : 0);
     case CELL_STEP:
         return OVERHEAD_S + 3 * form->step_s + GIVING_UP_S;
+    case CELL_STORM:
+        return OVERHEAD_S + storm_lead_s(form) + form->trigger_s + form->storm_s + GIVING_UP_S;
     case CELL_CRASH:
         return START_S + OVERHEAD_S + form->crash_s;
     case CELL_STATE:
@@ -76,6 +78,8 @@ static void add_loads(struct planner *planner)
         add(planner, CELL_POINT, false, form->multiples[i]);
     if (form->step)
         add(planner, CELL_STEP, false, 0);
+    if (form->storm_s > 0 && planner->subject.workload->storm)
+        add(planner, CELL_STORM, false, 0);
     if (planner->programme->cores > 1)
         add(planner, CELL_CAPACITY, true, 0);
 }
@@ -126,7 +130,7 @@ static const char *kind_name(const struct cell *cell, char text[32])
 {
     static const char *const names[] = {
         [CELL_START] = "start", [CELL_CAPACITY] = "capacity", [CELL_STEP] = "step",
-        [CELL_CRASH] = "crash", [CELL_STATE] = "state",
+        [CELL_STORM] = "storm", [CELL_CRASH] = "crash",       [CELL_STATE] = "state",
     };
     if (cell->kind != CELL_POINT)
         return names[cell->kind];

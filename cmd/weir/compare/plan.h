@@ -20,6 +20,7 @@ enum cell_kind {
     CELL_CAPACITY,
     CELL_POINT,
     CELL_STEP,
+    CELL_STORM,
     CELL_CRASH,
     CELL_STATE,
 };

@@ -193,6 +193,7 @@ void record_add(struct record *record, const struct cell *cell, json_t *found)
         append(record, points_of(record, row), json_deep_copy(found));
         break;
     case CELL_STEP:
+    case CELL_STORM:
     case CELL_CRASH:
     case CELL_STATE:
         take_all(record, row, found);
@@ -214,4 +215,9 @@ double record_capacity(const struct record *record, const struct cell *cell)
 {
     const char *member = cell->subject.all_cores ? "capacity_all" : "capacity";
     return json_number_value(json_object_get(record->rows[cell->row], member));
+}
+
+double record_cpu_us(const struct record *record, const struct cell *cell)
+{
+    return json_number_value(json_object_get(record->rows[cell->row], "cpu_us_per_request"));
 }

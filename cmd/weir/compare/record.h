@@ -43,4 +43,7 @@ void record_say(struct record *record, const struct cell *cell, const char *memb
 /* Capacity that the row has so far, on one core or on all; 0 without. */
 double record_capacity(const struct record *record, const struct cell *cell);
 
+/* CPU time of a request at saturation, likewise. */
+double record_cpu_us(const struct record *record, const struct cell *cell);
+
 #endif

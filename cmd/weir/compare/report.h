@@ -50,11 +50,21 @@
  *                 "cores": "one" | "all", "multiple": 5.0, "offered": 2400.0, "seed": 1,
  *                 "goodput": 470.0, "late": 0.0, "shed": 1900.0, "other": 0.0, "error": 0.0,
  *                 "timeout": 0.0, "p50_ms": 2.1, "p99_ms": 80.0, "cpu_us_per_request": 2050.0,
+ *                 "cpu_us_per_refusal": 14.0,  of a 503: what those answered well leave over;
+ *                                          absent where few were refused, or others failed
  *                 "resident_bytes": 9000000,
  *                 "void": "..."            the generator could not keep its schedule: why
  *             } ],
  *             "series": [ { "s": 0.0, "offered": 240, "goodput": 240, "shed": 0, "p99_ms": 5 } ]
  *                                          the step: one entry per bin
+ *             "storm": {                   a burst upon 0.7 times the capacity, clients try again
+ *                 "burst_s": 3.0, "burst_end_s": 5.0,      when it came and went
+ *                 "watched_s": 60.0,       so long from its end
+ *                 "recovered": true, "recover_s": 0.4,     from then on all is well
+ *                 "attempts_per_request": 1.01,     from two seconds after the burst on
+ *                 "series": [ as above, with "attempts" ],
+ *                 "void": "..."            as of a point
+ *             }
  *         } ],
  *         "verdict": {                     added by verdict_add()
  *             "winner": "weir tasks",      the best figure; absent when nothing could be decided

@@ -13,6 +13,9 @@
 
 #include "base/check.h"
 
+/* For trying things out a storm is watched so many times as long as a point lasts. */
+#define STORM_SECONDS 3
+
 static const struct workload workloads[] = {
     { .name = "api",
       .what = "2 ms of CPU time per request",
@@ -20,7 +23,8 @@ static const struct workload workloads[] = {
       .mix = { { "/cpu?ms=2", 1 } },
       .method = "GET",
       .connections_min = 8,
-      .connections_max = 64 },
+      .connections_max = 64,
+      .storm = true },
     { .name = "wait",
       .what = "50 ms on a backend; the core is free meanwhile",
       .kind = WORKLOAD_LOAD,
@@ -91,6 +95,7 @@ const struct workload *workload_of_app(const char *url)
         .method = "GET",
         .connections_min = 4,
         .connections_max = 512,
+        .storm = true,
     };
     own.mix[0].path = url;
     own.mix[0].weight = 1;
@@ -142,6 +147,8 @@ static const struct form forms[] = {
       .bisect_s = 6,
       .point_s = 10,
       .step_s = 5,
+      .storm_s = 60,
+      .trigger_s = 2,
       .crash_s = 40,
       .state_s = 3 },
 };
@@ -164,6 +171,8 @@ struct form form_of_seconds(const struct form *form, double seconds)
     all.bisect_s = seconds;
     all.point_s = seconds;
     all.step_s = seconds;
+    all.storm_s = form->storm_s > 0 ? STORM_SECONDS * seconds : 0;
+    all.trigger_s = seconds < form->trigger_s ? seconds : form->trigger_s;
     all.crash_s = seconds;
     all.state_s = seconds;
     return all;

@@ -31,6 +31,7 @@ struct workload {
     const char *serve_option; /* what `weir serve` must be told; NULL: nothing */
     int connections_min;      /* of the closed loop: where the search for saturation begins */
     int connections_max;      /* and where it ends at the latest */
+    bool storm;               /* also with clients that try again, where the form has that */
 };
 
 /* The workload of that name, or NULL. */
@@ -60,7 +61,10 @@ struct form {
     int bisections; /* of an open loop between half of that and all of it; 0: none */
     double bisect_s;
     double point_s;
-    double step_s; /* of each of the three parts */
+    double step_s;    /* of each of the three parts */
+    double storm_s;   /* how long it is looked whether a server recovers from a retry storm; 0: no
+                       * storm */
+    double trigger_s; /* how long the burst lasts that sets it off */
     double crash_s;
     double state_s;
 };
