@@ -71,6 +71,26 @@ def read_to_end(master):
         parts.append(part)
 
 
+def overload_has_a_table_of_its_own():
+    report = compare_sample.report()
+    api = report["workloads"][0]
+    api["rows"][1]["storm"]["void"] = "the generator was late"
+    report["workloads"] = [api]
+    for width in (80, 120):
+        printed = printed_at(report, width)
+        table = printed.partition("At 5 times the capacity of each\n")[2]
+        table = re.sub(r"\n\n(?! )", "\n", table)  # blocks of one table
+        lines = [line for line in table.split("\n") if line.strip()[:2] != "--"]
+        for name, cells in (("weir tasks", ("95", "0.2", "9")), ("weir loop", ("0.2?",)),
+                            ("Go net/http", (">60",)), ("Go net/http, guarded", ("83",))):
+            found = " ".join(line for line in lines if re.match(rf"[ *] {name}\s\s", line)).split()
+            for cell in cells:
+                check(cell in found, f"{width}: no {cell} for {name}: {found}")
+    for row in api["rows"]:
+        row["points"] = [point for point in row["points"] if point["multiple"] != 5]
+    check("At 5 times" not in printed_at(report, 80), "a table of what was not measured")
+
+
 # -- The page
 
 class Page(html.parser.HTMLParser):
@@ -185,10 +205,13 @@ def a_browser_draws_the_charts():
     with tempfile.TemporaryDirectory() as folder:
         text = drawn(compare_sample.report(), folder)
     check_equal(charts_of(text), text.count('role="img"'), "charts with something in them")
-    # Two for each of five workloads, two of the burst, two of crashes, one of the counter, three
-    # of costs.
-    check(charts_of(text) >= 18, f"{charts_of(text)} charts")
-    for words in ("Everybody at a glance", "within the spread", "install nodejs",
+    # Two for each of five workloads, two of the step, two of the storm, two of crashes, one of the
+    # counter, five of costs.
+    check(charts_of(text) >= 22, f"{charts_of(text)} charts")
+    for words in ("At 5 times the capacity of each", "a retry storm is over", "not in 60 s",
+                  "in 0.2 s", "CPU time of a refusal (503) at 5×", "Memory at 1× and at 5×",
+                  "A step: goodput over time", "A retry storm: what is asked",
+                  "Everybody at a glance", "within the spread", "install nodejs",
                   "How to repeat this", "Connection in use", "they decide nothing"):
         check(words in text, f"{words!r} is not on the page")
 
@@ -299,7 +322,8 @@ def a_full_disk_is_told():
 
 
 if __name__ == "__main__":
-    run((tables_keep_to_the_width, the_page_is_whole_and_needs_nothing,
+    run((tables_keep_to_the_width, overload_has_a_table_of_its_own,
+         the_page_is_whole_and_needs_nothing,
          terminals_are_not_commanded, what_is_no_report_is_one_line,
          odd_kinds_are_taken_for_absent, a_full_disk_is_told, a_browser_draws_the_charts,
          a_browser_shows_one_void_point_among_sound_ones, a_browser_shows_what_is_void,

@@ -87,7 +87,9 @@ def point(cores, multiple, capacity, kept, base_ms, void_why, timeout_ms=1000):
             "goodput": round(goodput, 1), "late": round(late, 1), "shed": round(shed, 1),
             "other": 0.0, "error": 0.0,
             "timeout": round(max(offered - goodput - late - shed, 0), 1),
-            "cpu_us_per_request": 2000.0, "resident_bytes": 9000000}
+            "cpu_us_per_request": 2000.0, "resident_bytes": int(9e6 + 1e6 * late / 100)}
+    if shed > late:
+        made["cpu_us_per_refusal"] = round(60 * (1.1 - kept[1]), 1)
     if goodput > 0:
         made.update(p50_ms=round(p50, 2), p99_ms=round(p99, 2))
     if void_why:
@@ -112,6 +114,28 @@ def series(capacity, kept):
                      "p99_ms": 900.0 if (above or recovering) and kept <= 0.6 else
                      45.0 if above else 6.0})
     return made
+
+
+def storm(capacity, kept):
+    """Who keeps little beyond its capacity never comes back from a burst."""
+    recovers = kept > 0.6
+    made = []
+    for bin_ in range(325):
+        second = bin_ / 5
+        burst = 3 <= second < 5
+        base = 7 if burst else 0.7
+        asked = base * (2.5 if burst else 1)
+        if second >= 3 and not recovers:
+            good, asked = 0.02, max(asked, 2.8)
+        else:
+            good = min(base, kept) if burst else base
+        made.append({"s": second, "offered": capacity * base, "goodput": round(capacity * good),
+                     "shed": 0, "attempts": round(capacity * asked), "p99_ms": 40.0})
+    whole = {"burst_s": 3.0, "burst_end_s": 5.0, "watched_s": 60.0, "recovered": recovers,
+             "attempts_per_request": 1.0 if recovers else 4.0, "series": made}
+    if recovers:
+        whole["recover_s"] = round(1.15 - kept, 2)
+    return whole
 
 
 def row(contestant, workload, dice):
@@ -151,6 +175,7 @@ def row(contestant, workload, dice):
             made["points"].append(point(cores, multiple, whole, kept, base_ms, void_why))
     if work_name == "api":
         made["series"] = series(capacity, kept[1])
+        made["storm"] = storm(capacity, kept[1])
     return made
 
 

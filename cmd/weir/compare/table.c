@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The report on a terminal.
  *
- * A workload has more columns than 80 characters hold.  They stand in the order in which they
- * decide, those without any figure are left out, and they flow into as many blocks as the width
- * asks for, each of which begins with the names again.  '*' marks the winner, or all who are within
- * the spread of it.  What the contestants are, and what had to be set, comes once, at the end.
+ * A workload has more columns (columns.h) than 80 characters hold.  They flow into as many blocks
+ * as the width asks for, each of which begins with the names again.  '*' marks the winner, or all
+ * who are within the spread of it.  What the contestants are, and what had to be set, comes once,
+ * at the end.
  *
  * Threads: one. */
 
@@ -14,213 +14,14 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "compare/columns.h"
 #include "compare/document.h"
 #include "compare/terminal.h"
 
 #define COLUMNS_LEAST 80
-#define TABLE_COLUMNS_MAX 32
-#define MULTIPLES_SHOWN_MAX 12
 #define NAME_CHARACTERS_MAX 28
 #define GAP 2
-#define CELL_BYTES 40
-#define DOUBT_MARK "?"
 #define VOID_NOTES_MAX 2 /* reasons that are told in full; a busy machine makes every point void */
-
-/* What the cells of a table are taken from. */
-struct view {
-    const json_t *rows;
-    const json_t *verdict;
-    const char *cores; /* of the points that are shown */
-    double speed_up_most;
-    int name_width;
-};
-
-struct column {
-    const char *heading;
-    char unit[32];
-    /* Prints the row's figure, "-" when it is absent. */
-    void (*cell)(const struct view *v, const struct column *c, const json_t *row, char *text);
-    const char *key; /* the figure's name */
-    double scale;    /* what it is multiplied with */
-    double multiple; /* of the point that it is taken from */
-    int width;
-    bool only_beyond_zero; /* left out also when it is 0 everywhere */
-};
-
-struct table {
-    struct view view;
-    struct column columns[TABLE_COLUMNS_MAX];
-    size_t count;
-};
-
-/* -- Cells ------------------------------------------------------------------------------------ */
-
-static void put_figure(char *text, double value)
-{
-    char number[32];
-    snprintf(text, CELL_BYTES, "%s", short_number(value, number));
-}
-
-static void row_cell(const struct view *v, const struct column *c, const json_t *row, char *text)
-{
-    (void)v;
-    put_figure(text, figure_of(row, c->key) * c->scale);
-}
-
-/* More than the cores can give is marked: the figure on one core was disturbed. */
-static void speed_up_cell(const struct view *v, const struct column *c, const json_t *row,
-                          char *text)
-{
-    const double value = figure_of(row, c->key);
-    put_figure(text, value);
-    if (value > v->speed_up_most)
-        strcat(text, DOUBT_MARK);
-}
-
-/* A figure of a void point decides nothing, but it is better than none to look at. */
-static void put_point_figure(char *text, const json_t *point, double value)
-{
-    put_figure(text, value);
-    if (is_void(point) && !isnan(value))
-        strcat(text, DOUBT_MARK);
-}
-
-static void point_cell(const struct view *v, const struct column *c, const json_t *row, char *text)
-{
-    const json_t *point = point_of(row, v->cores, c->multiple);
-    put_point_figure(text, point, figure_of(point, c->key) * c->scale);
-}
-
-/* The part of what was offered, in percent. */
-static void share_cell(const struct view *v, const struct column *c, const json_t *row, char *text)
-{
-    const json_t *point = point_of(row, v->cores, c->multiple);
-    const double offered = figure_of(point, "offered");
-    double part = strcmp(c->key, "not_sent") == 0 ? not_sent_of(point) : figure_of(point, c->key);
-    if (strcmp(c->key, "late") == 0)
-        part += figure_of(point, "timeout");
-    if (strcmp(c->key, "error") == 0)
-        part += figure_of(point, "other");
-    put_point_figure(text, point, offered > 0 ? round(1000 * part / offered) / 10 : (double)NAN);
-}
-
-static void counter_cell(const struct view *v, const struct column *c, const json_t *row,
-                         char *text)
-{
-    (void)v;
-    (void)c;
-    const double due = figure_of(row, "state_expected");
-    const double seen = figure_of(row, "state_seen");
-    if (isnan(due) || isnan(seen))
-        snprintf(text, CELL_BYTES, "-");
-    else
-        snprintf(text, CELL_BYTES, "%.0f of %.0f", seen, due);
-}
-
-static bool has_figures(const json_t *row)
-{
-    static const char *const keys[] = { "capacity", "lost_per_crash", "state_seen" };
-    for (size_t i = 0; i < wi_count_of(keys); i++) {
-        if (!isnan(figure_of(row, keys[i])))
-            return true;
-    }
-    return json_array_size(list_of(row, "points")) > 0;
-}
-
-/* -- Columns ---------------------------------------------------------------------------------- */
-
-/* Adds the column if any row has a figure for it. */
-static void add_column(struct table *t, struct column column)
-{
-    bool used = false;
-    const int unit = characters(column.unit);
-    column.width = characters(column.heading) > unit ? characters(column.heading) : unit;
-    for (size_t i = 0; i < json_array_size(t->view.rows); i++) {
-        char text[CELL_BYTES];
-        column.cell(&t->view, &column, json_array_get(t->view.rows, i), text);
-        used |= strcmp(text, "-") != 0 && (!column.only_beyond_zero || text[0] != '0' ||
-                                           strspn(text, "0" DOUBT_MARK) != strlen(text));
-        if (characters(text) > column.width)
-            column.width = characters(text);
-    }
-    if (used && t->count < TABLE_COLUMNS_MAX)
-        t->columns[t->count++] = column;
-}
-
-static void add_row_column(struct table *t, const char *heading, const char *unit, const char *key,
-                           double scale)
-{
-    struct column column = { .heading = heading, .cell = row_cell, .key = key, .scale = scale };
-    snprintf(column.unit, sizeof column.unit, "%s", unit);
-    add_column(t, column);
-}
-
-static void add_point_column(struct table *t, const char *heading, const char *unit,
-                             const char *key, double multiple)
-{
-    struct column column = {
-        .heading = heading, .cell = point_cell, .key = key, .scale = 1, .multiple = multiple
-    };
-    if (unit[0] == '%')
-        column.cell = share_cell;
-    column.only_beyond_zero = strcmp(key, "error") == 0 || strcmp(key, "not_sent") == 0;
-    snprintf(column.unit, sizeof column.unit, "%sat %gx", unit, multiple);
-    add_column(t, column);
-}
-
-/* The multiples of the points of `cores`, in rising order; returns how many. */
-static size_t read_multiples(const json_t *rows, const char *cores, double out[MULTIPLES_SHOWN_MAX])
-{
-    size_t count = 0;
-    double last = -1;
-    while (count < MULTIPLES_SHOWN_MAX) {
-        double next = INFINITY;
-        for (size_t i = 0; i < json_array_size(rows); i++) {
-            const json_t *points = list_of(json_array_get(rows, i), "points");
-            for (size_t at = 0; at < json_array_size(points); at++) {
-                const json_t *point = json_array_get(points, at);
-                const double multiple = figure_of(point, "multiple");
-                if (strcmp(text_of(point, "cores"), cores) == 0 && multiple > last &&
-                    multiple < next)
-                    next = multiple;
-            }
-        }
-        if (isinf(next))
-            break;
-        out[count++] = last = next;
-    }
-    return count;
-}
-
-static void add_columns(struct table *t)
-{
-    double multiples[MULTIPLES_SHOWN_MAX];
-    const size_t count = read_multiples(t->view.rows, t->view.cores, multiples);
-    const double top = count > 0 ? multiples[count - 1] : 0;
-    add_column(t, (struct column){ .heading = "counted", .unit = "of due", .cell = counter_cell });
-    add_row_column(t, "lost", "per crash", "lost_per_crash", 1);
-    add_row_column(t, "crashes", "", "crashes", 1);
-    add_row_column(t, "recovers", "in ms", "recover_ms", 1);
-    add_row_column(t, "capacity", "per s", "capacity", 1);
-    for (size_t i = 0; i < count; i++)
-        add_point_column(t, i == 0 ? "goodput" : "", "", "goodput", multiples[i]);
-    add_point_column(t, "503", "% ", "shed", top);
-    add_point_column(t, "late", "% ", "late", top);
-    add_point_column(t, "errors", "% ", "error", top);
-    add_point_column(t, "not sent", "% ", "not_sent", top);
-    add_point_column(t, "p50 ms", "", "p50_ms", top);
-    add_point_column(t, "p99 ms", "", "p99_ms", top);
-    add_row_column(t, "CPU us", "per req.", "cpu_us_per_request", 1);
-    add_row_column(t, "all cores", "per s", "capacity_all", 1);
-    add_column(t, (struct column){ .heading = "speed-up",
-                                   .unit = "by cores",
-                                   .cell = speed_up_cell,
-                                   .key = "speed_up" });
-    add_row_column(t, "resident", "MB", "resident_bytes", 1e-6);
-    add_row_column(t, "pro-", "cesses", "processes", 1);
-    add_row_column(t, "threads", "", "threads", 1);
-    add_row_column(t, "spread", "%", "spread", 100);
-}
 
 /* -- Tables ----------------------------------------------------------------------------------- */
 
@@ -265,7 +66,7 @@ static void put_block(FILE *out, const struct table *t, size_t first, size_t end
     for (size_t i = 0; i < json_array_size(t->view.rows); i++) {
         const json_t *row = json_array_get(t->view.rows, i);
         const char *name = text_of(row, "contestant");
-        if (!has_figures(row))
+        if (!row_has_figures(row))
             continue;
         fputs(is_even(t->view.verdict, name) ? "* " : "  ", out);
         put_left(out, name, t->view.name_width);
@@ -360,6 +161,16 @@ static void put_heading(FILE *out, const char *name, const char *what)
     fputs("\n\n", out);
 }
 
+/* Everybody at the same multiple of what each can do. */
+static void put_overload(FILE *out, const struct table *whole, int columns)
+{
+    struct table t = { .view = whole->view };
+    if (!columns_of_overload(&t))
+        return;
+    fprintf(out, "At %g times the capacity of each\n\n", OVERLOAD_MULTIPLE);
+    put_blocks(out, &t, columns);
+}
+
 static void put_workload(FILE *out, const json_t *report, const json_t *workload, int columns)
 {
     const json_t *verdict = json_object_get(workload, "verdict");
@@ -370,8 +181,9 @@ static void put_workload(FILE *out, const json_t *report, const json_t *workload
     t.view.cores = text_of(verdict, "cores")[0] != '\0' ? text_of(verdict, "cores") : "one";
     fputc('\n', out);
     put_heading(out, text_of(workload, "name"), text_of(workload, "what"));
-    add_columns(&t);
+    columns_of_workload(&t);
     put_blocks(out, &t, columns);
+    put_overload(out, &t, columns);
     put_row_notes(out, rows, columns);
     put_paragraph(out, text_of(verdict, "words"), 0, 0, columns);
 }
@@ -465,14 +277,17 @@ static void put_legend(FILE *out, const json_t *report, int columns)
 {
     struct words words = { 0 };
     const double timeout = figure_of(report, "timeout_ms");
-    words_say(&words,
-              "goodput: replies a second within %g ms of when they were due, at multiples of each "
-              "one's own capacity. In percent of what was offered, adding up to 100 with goodput: "
-              "503; late, answered after that or not at all; errors, which are broken connections "
-              "and other statuses; not sent, given up by the generator. *: the winner, or within "
-              "the spread of it. " DOUBT_MARK
-              ": void; of a speed-up: more than the cores can give, so one core was disturbed.",
-              isnan(timeout) ? 1000 : timeout);
+    words_say(
+        &words,
+        "goodput: replies a second within %g ms of when they were due, at multiples of each "
+        "one's own capacity. In percent of what was offered, adding up to 100 with goodput: "
+        "503; late, answered after that or not at all; errors, which are broken connections "
+        "and other statuses; not sent, given up by the generator. *: the winner, or within "
+        "the spread of it. CPU us per 503: what the good replies leave over of the "
+        "server's time. Storm: a burst upon 0.7 times the capacity, from clients that try "
+        "three times again; seconds until 95 %% of each second's requests are answered. " DOUBT_MARK
+        ": void; of a speed-up: more than the cores can give, so one core was disturbed.",
+        isnan(timeout) ? 1000 : timeout);
     fputc('\n', out);
     if (!words.failed)
         put_paragraph(out, words.text, 0, 0, columns);
