@@ -22,6 +22,7 @@
 #include "serve/edge.h"
 #include "serve/request.h"
 #include "sync/parker.h"
+#include "task/attempt.h"
 #include "task/runtime.h"
 #include "weir/runtime.h"
 
@@ -87,6 +88,25 @@ static void end_connection(struct wi_conn *conn, enum ending ending)
         wi_conn_close(conn, ending == END_ABORT);
 }
 
+/* What the handler calls shall know whether somebody farther out repeats already (task/attempt.h).
+ * A field that is no number says nothing, and without memory it is as if it were not there: then at
+ * worst more is repeated, within a budget. */
+static void inherit_attempt(const struct weir_request *request)
+{
+    const char *text = weir_request_header(request, "X-Attempt");
+    int attempt = 0;
+    for (const char *at = text; at != NULL && *at != '\0'; at++) {
+        if (*at < '0' || *at > '9') {
+            attempt = 0;
+            break;
+        }
+        if (attempt < WI_ATTEMPT_MAX)
+            attempt = attempt * 10 + (*at - '0');
+    }
+    if (wi_attempt_set(attempt) != 0)
+        wi_log(WI_LOG_WARN, "no memory to remember that a request is a repetition");
+}
+
 /* One request from handler to the next head.  The request to go on with, or NULL. */
 static struct weir_request *serve_one(struct weir_request *request, bool may_go_on)
 {
@@ -97,6 +117,7 @@ static struct weir_request *serve_one(struct weir_request *request, bool may_go_
     if (wi_admit_turn_away(request))
         return NULL;
     wi_request_prepare(request);
+    inherit_attempt(request);
     const int code = route->handler(request, &request->reply, route->user);
     if (code < 0)
         log_failure(request, code);

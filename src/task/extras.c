@@ -37,7 +37,7 @@ struct wi_extras *wi_extras_own(void)
 
 int wi_extras_inherit(const struct wi_extras *extras, struct wi_extras **out)
 {
-    bool any = false;
+    bool any = extras->attempt > 0;
     for (int i = 0; i < WEIR_LOCALS_MAX; i++)
         any = any || extras->locals[i] != NULL;
     *out = NULL;
@@ -46,6 +46,7 @@ int wi_extras_inherit(const struct wi_extras *extras, struct wi_extras **out)
     struct wi_extras *copy = wi_alloc_zeroed(1, sizeof(*copy));
     if (copy == NULL)
         return WEIR_ENOMEM;
+    copy->attempt = extras->attempt;
     wi_locals_inherit(extras->locals, copy->locals);
     *out = copy;
     return 0;

@@ -29,6 +29,7 @@ struct wi_extras {
     int deferred_count;
     void *detail; /* of the error that the task says it will return */
     void (*release_detail)(void *detail);
+    int attempt; /* see attempt.h */
     void *locals[WEIR_LOCALS_MAX];
 };
 
