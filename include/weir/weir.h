@@ -8,6 +8,7 @@
 #include "weir/barrier.h"
 #include "weir/budget.h"
 #include "weir/chan.h"
+#include "weir/client.h"
 #include "weir/cluster.h"
 #include "weir/cond.h"
 #include "weir/defer.h"

@@ -18,11 +18,11 @@ OUTPUT = re.compile(r"<!-- output of example/guide/(\S+) -->\n```text\n(.*?)```"
 class Program:
     """A program of the guides while it serves."""
 
-    def __init__(self, name, *options):
+    def __init__(self, name, *options, env=None):
         self.port = free_port()
         self.process = subprocess.Popen(
             [GUIDE / name, f"--listen=127.0.0.1:{self.port}", *options], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **(env or {})})
 
     def ask(self, method, path, body=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=BOUND_SECONDS)
@@ -87,6 +87,26 @@ def calls_that_block_are_made():
             check_equal(lookup.ask("GET", "/locale"), (200, "point is .\n"), model)
 
 
+def shop(price, model):
+    return Program("shops", f"--model={model}", env={"SHOP_PRICE": str(price)})
+
+
+def shops_are_asked_at_once_and_one_that_is_down_costs_its_price():
+    for model in ("loop", "tasks", "threads", "cluster"):
+        with shop(30, model) as dear, shop(20, model) as cheap:
+            shops = f"127.0.0.1:{dear.port},127.0.0.1:{cheap.port},127.0.0.1:{free_port()}"
+            with Program("shops", f"--model={model}", env={"SHOPS": shops}) as front:
+                # A busy machine may let the 300 ms pass.
+                eventually(lambda: front.ask("GET", "/best/tea") == (200, "2 of 3 shops: 20\n"),
+                           f"the best of two shops under {model}")
+                check_equal(front.ask("GET", "/price/tea")[0], 404, model)
+                numbers = front.ask("GET", "/numbers")[1].split()
+                check(model == "cluster" or int(numbers[1]) >= 3, f"{model}: {numbers}")
+        # Nobody is left to ask.
+        with Program("shops", f"--model={model}", env={"SHOPS": shops}) as front:
+            check_equal(front.ask("GET", "/best/tea"), (503, "no shop has answered\n"), model)
+
+
 def turned(seconds):
     """What the program says whose input stays open that long."""
     process = subprocess.Popen([GUIDE / "turned"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -129,7 +149,9 @@ def pages_have_what_programs_print():
 
 failed = 0
 for case in (notes_are_kept_listed_and_bounded, notes_are_refused_where_memory_is_not_shared,
-             calls_that_block_are_made, a_loop_by_hand_turns_weir, pages_have_what_programs_print):
+             calls_that_block_are_made,
+             shops_are_asked_at_once_and_one_that_is_down_costs_its_price,
+             a_loop_by_hand_turns_weir, pages_have_what_programs_print):
     try:
         case()
         print(f"ok    {case.__name__}")
