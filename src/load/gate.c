@@ -6,6 +6,8 @@
 
 /* Of next_tick while somebody ticks. */
 #define NEVER INT64_MAX
+/* What the clock may be behind a tick before that is a step of the clock. */
+#define STEP_NS WEIR_NS_PER_S
 /* A pause of ours up to this long is nobody's surge. */
 #define FORGIVEN_NS (250 * WEIR_NS_PER_MS)
 /* What a request costs before any has ended. */
@@ -162,8 +164,9 @@ void wi_gate_dropped(struct wi_gate *gate, const struct wi_gate_ticket *ticket)
 bool wi_gate_due(struct wi_gate *gate, weir_time now)
 {
     int64_t next = wi_load_relaxed(&gate->next_tick);
-    /* Not due; unless the clock stepped back, for a tick is never further ahead than that. */
-    if (wi_likely(now < next && next - now <= WI_GATE_TICK_NS))
+    /* Not due; unless the clock stepped back.  Who was off his processor since he read the clock is
+     * no such step: a tick for him would count the same time twice. */
+    if (wi_likely(now < next && next - now <= STEP_NS))
         return false;
     return next != NEVER && wi_cas_acq_rel(&gate->next_tick, &next, NEVER);
 }
