@@ -21,6 +21,7 @@
 #include "os/clock.h"
 #include "task/exceptions.h"
 #include "task/held.h"
+#include "task/meter.h"
 #include "task/ready.h"
 #include "task/rt.h"
 
@@ -31,6 +32,8 @@ static void task_entry(void *arg)
     struct weir_task *task = arg;
     arrive(task);
     wi_task_run(task);
+    if (wi_unlikely(wi_task_is(task, WI_TASK_METERED)))
+        wi_meter_end(task);
     /* Who waits for the end is told from here, so that the switch can go straight to him: nothing
      * of the task but its record, which the run still holds, and its stack are touched after. */
     struct wi_thread *thread = wi_thread_self();
@@ -48,6 +51,7 @@ static bool attach_stack(struct wi_worker *worker, struct weir_task *task)
     if (stack == NULL && wi_stack_take(&worker->stacks, wanted, &stack) != 0)
         return false;
     task->stack = stack;
+    wi_meter_init(&stack->meter);
     void *start = wi_stack_start(stack, wi_task_id(task));
     task->context = wi_context_make(start, task_entry, task);
     wi_fiber_on(wi_fiber_of(task), stack->low, wi_stack_bytes(stack));
@@ -130,12 +134,14 @@ static bool prepare_run(struct wi_worker *worker, struct weir_task *task)
 }
 
 /* Right before the switch to the task; arrive() follows on its stack. */
-static void begin_run(struct wi_thread *thread, struct wi_worker *worker, struct weir_task *task)
+WI_INLINE void begin_run(struct wi_thread *thread, struct wi_worker *worker, struct weir_task *task)
 {
     wi_store_relaxed(&thread->task, task);
     *thread->current = &task->parker;
     wi_store_relaxed(&worker->running, task);
     wi_store_relaxed(&worker->runs, wi_load_relaxed(&worker->runs) + 1);
+    if (wi_unlikely(wi_task_is(task, WI_TASK_METERED)))
+        wi_meter_run(worker, task);
 }
 
 /* What the task or scheduler that was left for this context wants done with itself. */
@@ -209,6 +215,8 @@ void wi_task_leave(struct wi_thread *thread, enum wi_action action)
     wi_bug_unless(task != NULL);
     wi_held_check(task);
     thread->depth = 1;
+    if (wi_unlikely(wi_task_is(task, WI_TASK_METERED)))
+        wi_meter_stop(worker, task, action == WI_ACTION_EXIT);
     thread->action = action; /* a */
     thread->left = task;
     struct weir_task *next = worker != NULL ? find_at_once(worker) : NULL;

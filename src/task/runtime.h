@@ -30,7 +30,8 @@ void wi_runtime_timer_start(struct wi_timer *timer, weir_time deadline);
  * below; deadline WEIR_NO_DEADLINE for none.  Never waits. */
 enum {
     WI_SPAWN_BLOCKING = 1u,
-    WI_SPAWN_PINNED = 2u
+    WI_SPAWN_PINNED = 2u,
+    WI_SPAWN_METERED = 4u /* task/meter.h */
 };
 WEIR_CHECK int wi_task_spawn(weir_scope *scope, weir_task_fn *fn, void *arg, const char *name,
                              const char *site, uint32_t flags, size_t stack_bytes,

@@ -15,6 +15,7 @@
 
 #include "base/check.h"
 #include "base/list.h"
+#include "task/meter.h"
 #include "task/sanitize.h"
 #include "weir/err.h"
 #include "weir/time.h"
@@ -36,6 +37,7 @@ struct wi_stack {
     bool guarded;          /* constant: an access below `low` faults */
     bool warm;             /* owner: the pool; its pages may be resident */
     weir_time parked_at;   /* owner: the scheduler; when its task stopped last, roughly */
+    struct wi_meter meter; /* its task's, if that is metered */
     uint32_t watch;        /* constant: os/watch.h's handle; 0 when nobody watches */
     WI_TSAN_MEMBER         /* owner: the task that it is attached to */
 };

@@ -292,7 +292,8 @@ int wi_task_spawn(weir_scope *scope, weir_task_fn *fn, void *arg, const char *na
         .arg = arg,
         .name = name,
         .site = site,
-        .flags = carry_flags((flags & WI_SPAWN_BLOCKING) != 0, (flags & WI_SPAWN_PINNED) != 0),
+        .flags = carry_flags((flags & WI_SPAWN_BLOCKING) != 0, (flags & WI_SPAWN_PINNED) != 0) |
+                 ((flags & WI_SPAWN_METERED) != 0 ? WI_TASK_METERED : 0),
         .stack_bytes = stack_bytes,
         .deadline = deadline,
     };
@@ -344,18 +345,30 @@ void wi_task_spawn_reserved(struct weir_task *task, weir_scope *scope, weir_task
     }
 }
 
-/* What a task has from its spawner unless it is detached: the deadline, and the cancellation. */
-static void inherit(struct spawn *spawn, struct wi_parker *parent, weir_time wanted)
+/* Whether a metered task has opened the scope. */
+static bool is_metered(const struct weir_scope *scope)
+{
+    const struct wi_parker *opener = scope->region.parker;
+    return opener != NULL &&
+           (opener->ops == &task_parker_ops || opener->ops == &vehicle_parker_ops) &&
+           wi_task_is(wi_container_of(opener, struct weir_task, parker), WI_TASK_METERED);
+}
+
+/* What a task has from its spawner unless it is detached: the deadline, the cancellation, and that
+ * its cost is wanted. */
+static void inherit(struct spawn *spawn, struct weir_task *parent, weir_time wanted)
 {
     spawn->deadline = wanted != 0 ? wanted : WEIR_NO_DEADLINE;
     if (spawn->scope->deadline < spawn->deadline)
         spawn->deadline = spawn->scope->deadline;
     if (parent == NULL)
         return;
-    if (parent->deadline < spawn->deadline)
-        spawn->deadline = parent->deadline;
-    if (wi_unlikely(wi_load_relaxed(&parent->cancel) != 0))
-        spawn->canceled = wi_parker_cancel_cause(parent);
+    if (wi_unlikely(wi_task_is(parent, WI_TASK_METERED)) && is_metered(spawn->scope))
+        spawn->flags |= WI_TASK_METERED;
+    if (parent->parker.deadline < spawn->deadline)
+        spawn->deadline = parent->parker.deadline;
+    if (wi_unlikely(wi_load_relaxed(&parent->parker.cancel) != 0))
+        spawn->canceled = wi_parker_cancel_cause(&parent->parker);
 }
 
 WI_INLINE int spawn_with(weir_task_fn *fn, void *arg, const struct weir_task_opts *opts,
@@ -385,7 +398,7 @@ WI_INLINE int spawn_with(weir_task_fn *fn, void *arg, const struct weir_task_opt
         .dont_wait = wanted->dont_wait,
     };
     struct weir_task *parent = thread != NULL ? wi_load_relaxed(&thread->task) : NULL;
-    inherit(&spawn, parent != NULL && !wanted->detached ? &parent->parker : NULL, wanted->deadline);
+    inherit(&spawn, wanted->detached ? NULL : parent, wanted->deadline);
     const struct wi_extras *extras = parent != NULL ? parent->extras : *wi_thread_extras();
     if (wi_unlikely(extras != NULL)) {
         rc = wi_extras_inherit(extras, &spawn.extras);

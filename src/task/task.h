@@ -29,6 +29,7 @@ enum {
     WI_TASK_QUEUED_VEHICLE = 4u, /* may wait for a vehicle (.blocking), else refused (.pinned) */
     WI_TASK_FAILURE_TOLD = 8u,   /* its scope knows of its error */
     WI_TASK_FINISHED = 16u,      /* its function has returned */
+    WI_TASK_METERED = 32u,       /* its cost is wanted: meter.h */
     WI_TASK_PAGES_SHIFT = 16,    /* pages of the stack it wants; 0: the default */
 };
 
@@ -58,7 +59,7 @@ struct weir_task {
     /* owner: the queue it lies in, else whoever runs it */
     struct weir_task *next;
     /* owner: the task, and the scheduler while it does not run */
-    void *context;
+    void *context; /* a vehicle's: its meter */
     struct wi_stack *stack;
     weir_task_fn *fn;
     void *arg;

@@ -23,6 +23,7 @@
 #include "base/check.h"
 #include "os/clock.h"
 #include "os/futex.h"
+#include "task/meter.h"
 #include "task/rt.h"
 #include "task/task.h"
 
@@ -155,7 +156,10 @@ static void vehicle_main(void *arg)
         wi_store_relaxed(&task->flags, wi_load_relaxed(&task->flags) | WI_TASK_STARTED);
         wi_store_relaxed(&vehicle->thread.task, task);
         *vehicle->thread.current = &task->parker;
+        wi_meter_vehicle(&vehicle->thread, task);
         wi_task_run(task);
+        if (wi_task_is(task, WI_TASK_METERED))
+            wi_meter_end(task);
         *vehicle->thread.current = NULL;
         wi_store_relaxed(&vehicle->thread.task, NULL);
         announce_freeing();

@@ -97,6 +97,7 @@ bool wi_worker_take(struct wi_worker *worker)
         return false;
     }
     wi_store_relaxed(&worker->holder, NULL);
+    wi_store_relaxed(&worker->metered_since, 0);
     wi_store_release(&thread->claim, WI_CLAIM_TAKEN);
     return true;
 }

@@ -70,6 +70,8 @@ struct wi_thread {
     bool dispatching;           /* handles events: wakes of other workers wait until the end */
     bool parked;                /* turns a `loop` runtime until its parker is woken */
     void *scratch;
+    int64_t cpu_ns;        /* a vehicle's CPU time when it was read last; 0: it must be read */
+    struct wi_meter meter; /* of a vehicle's task, if that is metered */
     const void *stack_low; /* of the thread's own stack, NULL if it cannot be told */
     size_t stack_bytes;
     WI_FIBER_MEMBER
@@ -119,7 +121,10 @@ struct wi_worker {
     wi_atomic_int poll_countdown;
     wi_atomic_i64 spawned; /* the holder writes, for statistics */
     wi_atomic_i64 ended;
-    wi_atomic_u64 runs;    /* task runs begun: an unchanged one is a hog's */
+    wi_atomic_i64 metered_ns;    /* the holder writes: had by metered tasks (meter.h) */
+    wi_atomic_i64 metered_since; /* and by the one that runs, since then; 0: none does.  Who takes
+                                    the worker from it says so too */
+    wi_atomic_u64 runs;          /* task runs begun: an unchanged one is a hog's */
     wi_atomic_ptr running; /* the task that runs, NULL between tasks; its record is type-stable */
     wi_atomic_ptr next;    /* slot for a task that was just woken; thieves may take it */
     struct wi_runq queue;  /* own protocol */

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* What metered tasks cost.  See meter.h.
+ *
+ * Each worker keeps what metered tasks have had of it, which its holder writes and anybody adds up;
+ * beside that there is one sum for those without a worker.
+ *
+ * Threads: any. */
+#include "task/meter.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/check.h"
+#include "os/clock.h"
+#include "task/rt.h"
+#include "task/task.h"
+#include "task/worker.h"
+
+/* What tasks without a worker have cost: on vehicles, and hogs. */
+static wi_atomic_i64 outside_ns;
+
+static struct wi_meter *meter_of(struct weir_task *task)
+{
+    return task->stack != NULL ? &task->stack->meter : task->context;
+}
+
+static struct weir_task *metered_task(void)
+{
+    struct weir_task *task = wi_task_current();
+    wi_bug_unless(task != NULL);
+    wi_bug_unless(wi_task_is(task, WI_TASK_METERED));
+    return task;
+}
+
+/* The CPU time of the calling thread since it was read last. */
+static int64_t vehicle_lap(struct wi_thread *thread)
+{
+    const int64_t before = thread->cpu_ns;
+    thread->cpu_ns = wi_clock_thread_cpu();
+    const int64_t spent_ns = thread->cpu_ns - before;
+    (void)wi_add_relaxed(&outside_ns, spent_ns);
+    return spent_ns;
+}
+
+void wi_meter_vehicle(struct wi_thread *thread, struct weir_task *task)
+{
+    task->context = &thread->meter;
+    wi_meter_init(&thread->meter);
+    /* A thread keeps its reading from one metered task to the next; what it spends on others is
+     * nobody's. */
+    if (!wi_task_is(task, WI_TASK_METERED))
+        thread->cpu_ns = 0;
+    else if (thread->cpu_ns == 0)
+        thread->cpu_ns = wi_clock_thread_cpu();
+}
+
+void wi_meter_run(struct wi_worker *worker, struct weir_task *task)
+{
+    const weir_time now = wi_clock_now();
+    task->stack->meter.since = now;
+    task->stack->meter.slice_since = now;
+    wi_store_relaxed(&worker->metered_since, now);
+}
+
+void wi_meter_stop(struct wi_worker *worker, struct weir_task *task, bool ends)
+{
+    struct wi_meter *meter = &task->stack->meter;
+    const weir_time now = ends ? meter->since : wi_clock_now();
+    const int64_t slice_ns = now - meter->slice_since;
+    meter->spent_ns += now - meter->since;
+    if (wi_unlikely(worker == NULL)) {
+        (void)wi_add_relaxed(&outside_ns, slice_ns);
+        return;
+    }
+    wi_store_relaxed(&worker->metered_since, 0);
+    wi_store_relaxed(&worker->metered_ns, wi_load_relaxed(&worker->metered_ns) + slice_ns);
+}
+
+weir_time wi_meter_begin(void)
+{
+    const struct weir_task *task = metered_task();
+    return task->stack != NULL ? task->stack->meter.since : wi_clock_now();
+}
+
+static int64_t lap(struct weir_task *task, weir_time *now)
+{
+    struct wi_meter *meter = meter_of(task);
+    int64_t ns = 0;
+    *now = wi_clock_now();
+    if (task->stack != NULL) {
+        ns = meter->spent_ns + *now - meter->since;
+        meter->since = *now;
+        meter->spent_ns = 0;
+    } else {
+        ns = vehicle_lap(wi_thread_self());
+    }
+    if (wi_unlikely(wi_load_relaxed(&meter->below_ns) != 0))
+        ns += wi_swap_acq_rel(&meter->below_ns, 0);
+    return ns;
+}
+
+int64_t wi_meter_lap(weir_time *now)
+{
+    return lap(metered_task(), now);
+}
+
+void wi_meter_end(struct weir_task *task)
+{
+    const struct wi_parker *opener = task->scope->region.parker;
+    if (opener == NULL)
+        return; /* it serves, and has asked for itself */
+    weir_time now;
+    const int64_t ns = lap(task, &now);
+    struct weir_task *above = wi_container_of(opener, struct weir_task, parker);
+    (void)wi_add_relaxed(&meter_of(above)->below_ns, ns);
+}
+
+int64_t wi_meter_total(weir_time now)
+{
+    int64_t total = wi_load_relaxed(&outside_ns);
+    for (int i = 0; i < wi_rt.worker_count; i++) {
+        struct wi_worker *worker = &wi_rt.workers[i];
+        const weir_time since = wi_load_relaxed(&worker->metered_since);
+        total += wi_load_relaxed(&worker->metered_ns);
+        if (since != 0 && since < now)
+            total += now - since;
+    }
+    return total;
+}
