@@ -62,6 +62,7 @@ struct weir_server_opts {
     int64_t request_ns_max; /* from the head's end to a handler's ambient deadline [30 s] */
     int64_t retry_after_s;  /* of a 503 [1] */
     int backlog;            /* of listeners [4,096]; negative: WEIR_EINVAL */
+    bool admission_off;     /* no admission by work, see above */
 };
 
 struct weir_route_opts {
@@ -148,7 +149,10 @@ struct weir_server_stats {
     int64_t shed_running, shed_waiting, shed_age, shed_draining;
     int64_t bad_requests, timed_out_heads, timed_out_bodies, client_gone, handler_errors;
     int64_t accept_failures, bytes_in, bytes_out;
-    int64_t shed_late; /* answered 504: the deadline passed before the handler began */
+    int64_t shed_late; /* answered 504: the deadline passed before the handler began; or 503: it
+                          would have */
+    /* by admission, of class interactive and batch: for want of workers, of places to run */
+    int64_t shed_work, shed_work_batch, shed_slots, shed_slots_batch;
 };
 /* Reads them.  Callers: any thread; never waits. */
 WEIR_API void weir_server_stats_read(weir_server *server, struct weir_server_stats *out);

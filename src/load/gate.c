@@ -60,6 +60,10 @@ static bool take_slot(struct wi_gate *gate, const struct wi_gate_ask *ask, int r
     const int64_t held = known >= 0 ? known : wi_load_relaxed(&gate->unknown);
     wi_vqueue_offer(&gate->held, rank, held);
     ticket->held_ns = wi_vqueue_bound(&gate->held, held);
+    if (ask->room) {
+        wi_vqueue_charge(&gate->held, ticket->held_ns, since);
+        return true;
+    }
     if (wi_vqueue_take(&gate->held, rank, ticket->held_ns, ask->now, since))
         return true;
     wi_vqueue_correct(&gate->work, -ticket->work_ns);

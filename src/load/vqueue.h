@@ -122,6 +122,15 @@ static inline bool wi_vqueue_take(struct wi_vqueue *queue, int rank, int64_t cos
     }
 }
 
+/* Takes in whatever the backlog is. */
+static inline void wi_vqueue_charge(struct wi_vqueue *queue, int64_t cost_ns, weir_time since)
+{
+    const int64_t charge = wi_vqueue_ns(queue, cost_ns);
+    int64_t done_at = wi_load_relaxed(&queue->done_at);
+    while (!wi_cas_acq_rel(&queue->done_at, &done_at, (done_at > since ? done_at : since) + charge))
+        ;
+}
+
 /* Adds to what was taken, or gives back. */
 static inline void wi_vqueue_correct(struct wi_vqueue *queue, int64_t cost_ns)
 {

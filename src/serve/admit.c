@@ -22,9 +22,6 @@
 #include "serve/request.h"
 #include "sync/time.h"
 
-/* What the coarse clock may lie behind (sync/time.h). */
-static const int64_t COARSE_NS = 10 * WEIR_NS_PER_MS;
-
 static struct weir_request *request_at(struct wi_list *node)
 {
     return wi_container_of(node, struct weir_request, waiting_node);
@@ -70,7 +67,9 @@ static enum fate fate_of(const struct weir_request *request, weir_time now)
 {
     if (now >= request->deadline)
         return FATE_LATE;
-    if (now >= wi_after(request->began, request->server->opts.waiting_age_max_ns))
+    struct weir_server *server = request->server;
+    if (now >= wi_after(request->began, server->opts.waiting_age_max_ns) ||
+        now - request->began > wi_load_relaxed(&server->charge.patience_ns))
         return FATE_AGED;
     return FATE_GOOD;
 }
@@ -79,14 +78,12 @@ static enum fate fate_of(const struct weir_request *request, weir_time now)
 static void turn_away(struct weir_request *request, enum fate fate)
 {
     wi_count(request->server, ends[fate].counter, 1);
+    wi_charge_drop(request->server, &request->ticket);
     wi_edge_refuse(request, ends[fate].status, ends[fate].text);
 }
 
-bool wi_admit_turn_away(struct weir_request *request)
+bool wi_admit_turn_away(struct weir_request *request, weir_time now)
 {
-    weir_time now = wi_now_coarse();
-    if (wi_unlikely(now >= request->deadline - COARSE_NS))
-        now = weir_now();
     const enum fate fate = fate_of(request, now);
     if (wi_likely(fate == FATE_GOOD))
         return false;
@@ -97,15 +94,34 @@ bool wi_admit_turn_away(struct weir_request *request)
 
 /* -- the line --------------------------------------------------------------------------------- */
 
-enum wi_verdict wi_admit(struct weir_server *server)
+static enum wi_counter counter_of(enum wi_gate_verdict verdict, enum wi_gate_class class)
+{
+    const bool batch = class == WI_GATE_BATCH;
+    if (verdict == WI_GATE_SHED_LATE)
+        return WI_COUNT_SHED_LATE;
+    if (verdict == WI_GATE_SHED_SLOTS)
+        return batch ? WI_COUNT_SHED_SLOTS_BATCH : WI_COUNT_SHED_SLOTS;
+    return batch ? WI_COUNT_SHED_WORK_BATCH : WI_COUNT_SHED_WORK;
+}
+
+enum wi_verdict wi_admit(struct weir_server *server, struct wi_gate_ask *ask,
+                         struct wi_gate_ticket *ticket)
 {
     /* Who waits goes first. */
-    if (wi_load_relaxed(&server->counters->waiting) == 0 && count_in(server))
+    ask->room = wi_load_relaxed(&server->counters->waiting) == 0 &&
+                wi_load_relaxed(&server->counters->running) < server->opts.running_max;
+    const enum wi_gate_verdict verdict = wi_charge_ask(server, ask, ticket);
+    if (wi_unlikely(verdict != WI_GATE_ADMIT)) {
+        wi_count(server, counter_of(verdict, ask->class), 1);
+        return WI_ADMIT_SHED;
+    }
+    if (wi_likely(ask->room) && count_in(server))
         return WI_ADMIT_RUN;
     if (wi_load_relaxed(&server->counters->waiting) < server->opts.waiting_max)
         return WI_ADMIT_WAIT;
     wi_count(server, server->opts.waiting_max == 0 ? WI_COUNT_SHED_RUNNING : WI_COUNT_SHED_WAITING,
              1);
+    wi_charge_drop(server, ticket);
     return WI_ADMIT_SHED;
 }
 
@@ -127,7 +143,8 @@ static void pump(struct weir_server *server)
 {
     struct weir_request *request;
     while ((request = next_to_run(server)) != NULL) {
-        const enum fate fate = fate_of(request, weir_now());
+        request->ready = weir_now();
+        const enum fate fate = fate_of(request, request->ready);
         if (fate != FATE_GOOD) {
             count_out(server);
             turn_away(request, fate);
@@ -137,6 +154,7 @@ static void pump(struct weir_server *server)
             continue;
         count_out(server);
         wi_count(server, WI_COUNT_SHED_RUNNING, 1);
+        wi_charge_drop(server, &request->ticket);
         wi_edge_refuse(request, 503, "overloaded\n");
     }
 }
@@ -175,7 +193,10 @@ static struct weir_request *take_place_locked(struct weir_server *server,
     if (wi_list_empty(&server->waiting))
         return NULL;
     struct weir_request *oldest = request_at(server->waiting.next);
-    if (!wi_run_same_task(route, oldest->route) || fate_of(oldest, weir_now()) != FATE_GOOD)
+    if (!wi_run_same_task(route, oldest->route))
+        return NULL;
+    oldest->ready = weir_now();
+    if (fate_of(oldest, oldest->ready) != FATE_GOOD)
         return NULL;
     wi_list_remove(&oldest->waiting_node);
     (void)wi_sub_relaxed(&server->counters->waiting, 1);

@@ -202,12 +202,18 @@ static enum step refuse_overload(struct wi_conn *conn, struct view *view,
 }
 
 /* The way of an admitted request: memory, then its task, its place in the line, or the caller. */
-static enum step begin(struct wi_conn *conn, struct view *view, const struct wi_arrival *arrival,
+static enum step begin(struct wi_conn *conn, struct view *view, struct wi_arrival *arrival,
                        const struct wi_route *task_route, struct weir_request **out)
 {
     struct weir_server *server = wi_conn_server(conn);
     const struct wi_http_request *head = arrival->head;
-    const enum wi_verdict verdict = wi_admit(server);
+    const struct wi_route *route = arrival->match->route->user;
+    struct wi_gate_ask ask = { .now = arrival->at,
+                               .arrived = arrival->at,
+                               .deadline = arrival->deadline,
+                               .route = route->index,
+                               .class = WI_GATE_INTERACTIVE };
+    const enum wi_verdict verdict = wi_admit(server, &ask, &arrival->ticket);
     if (verdict == WI_ADMIT_SHED)
         return refuse_overload(conn, view, head, false);
 
@@ -234,6 +240,7 @@ undo_request:
     conn->requests--;
     wi_request_destroy(request);
 undo_admission:
+    wi_charge_drop(server, &arrival->ticket);
     if (verdict == WI_ADMIT_RUN) {
         wi_count(server, WI_COUNT_SHED_RUNNING, 1);
         wi_admit_end(server); /* may use the scratch buffer, so the view is lost: close below */
@@ -279,10 +286,10 @@ static enum step route(struct wi_conn *conn, struct view *view, const struct wi_
         return refuse(conn, view, head, answer);
     }
     const weir_time now = weir_now();
-    const struct wi_arrival arrival = { .head = head,
-                                        .match = &match,
-                                        .at = now,
-                                        .deadline = wi_deadline_of_head(found, head, text, now) };
+    struct wi_arrival arrival = { .head = head,
+                                  .match = &match,
+                                  .at = now,
+                                  .deadline = wi_deadline_of_head(found, head, text, now) };
     if (wi_unlikely(arrival.deadline <= now)) {
         wi_count(server, WI_COUNT_SHED_LATE, 1);
         return refuse(conn, view, head, (struct answer){ .status = 504, .text = WI_REPLY_LATE });

@@ -107,6 +107,8 @@ struct weir_request *wi_request_create(struct wi_conn *conn, const struct wi_arr
     request->server = wi_conn_server(conn);
     request->route = match->route->user;
     request->began = arrival->at;
+    request->ready = arrival->at;
+    request->ticket = arrival->ticket;
     request->deadline = arrival->deadline;
     request->params = NULL;
     request->path = NULL;

@@ -55,9 +55,11 @@ struct weir_request {
     struct wi_conn *conn;
     struct weir_server *server;
     const struct wi_route *route;
-    struct wi_list waiting_node;        /* guarded by admit_lock while it waits */
-    weir_time began;                    /* when its head was complete */
-    weir_time deadline;                 /* see deadline.h */
+    struct wi_list waiting_node; /* guarded by admit_lock while it waits */
+    weir_time began;             /* when its head was complete */
+    weir_time ready;             /* when it might have run: it had a place */
+    weir_time deadline;          /* see deadline.h */
+    struct wi_gate_ticket ticket;
     const struct wi_http_request *head; /* a copy, cut behind the fields in use */
     char *text;                         /* where the head's slices count from */
     const char **params;                /* values in the order of the pattern; in the arena */
@@ -89,6 +91,7 @@ struct wi_arrival {
     const struct wi_http_match *match;
     weir_time at; /* when its head was complete */
     weir_time deadline;
+    struct wi_gate_ticket ticket;
 };
 
 /* Makes a request of a parsed head at the start of `data`; the bytes are copied.  NULL when there
@@ -136,15 +139,18 @@ enum wi_verdict {
     WI_ADMIT_SHED
 };
 
-enum wi_verdict wi_admit(struct weir_server *server);
+/* Asks the gate as well, which wants `ask` filled but for `room`; *ticket is set unless it is
+ * SHED. */
+enum wi_verdict wi_admit(struct weir_server *server, struct wi_gate_ask *ask,
+                         struct wi_gate_ticket *ticket);
 /* Queues the request and starts it when its turn comes.  False: the line is full. */
 WEIR_CHECK bool wi_admit_wait(struct weir_request *request);
 /* One that ran has ended: starts who waits longest. */
 void wi_admit_end(struct weir_server *server);
 
-/* The request's task, at its first instruction: true if it came too late to be worth running; then
- * it was answered 503 or 504 and is gone. */
-bool wi_admit_turn_away(struct weir_request *request);
+/* The request's task, at its first instruction, about `now`: true if it came too late to be worth
+ * running; then it was answered 503 or 504 and is gone. */
+bool wi_admit_turn_away(struct weir_request *request, weir_time now);
 /* The same, but who waits longest takes over the place of the one that ended, and its task, if that
  * is of the kind which its route wants: then it is returned, admitted. */
 struct weir_request *wi_admit_pass_on(struct weir_server *server, const struct wi_route *route);

@@ -107,15 +107,17 @@ static void inherit_attempt(const struct weir_request *request)
         wi_log(WI_LOG_WARN, "no memory to remember that a request is a repetition");
 }
 
-/* One request from handler to the next head.  The request to go on with, or NULL. */
-static struct weir_request *serve_one(struct weir_request *request, bool may_go_on)
+/* One request from handler to the next head, begun at `now`.  The request to go on with, or
+ * NULL. */
+static struct weir_request *serve_one(struct weir_request *request, weir_time now, bool may_go_on)
 {
     struct weir_server *server = request->server;
     struct wi_conn *conn = request->conn;
     const struct wi_route *route = request->route;
 
-    if (wi_admit_turn_away(request))
+    if (wi_admit_turn_away(request, now))
         return NULL;
+    wi_charge_begin(request, now);
     wi_request_prepare(request);
     inherit_attempt(request);
     const int code = route->handler(request, &request->reply, route->user);
@@ -126,6 +128,7 @@ static struct weir_request *serve_one(struct weir_request *request, bool may_go_
     const bool settled = whole && !request->reply.close && wi_body_settle(request);
     const enum ending ending = ending_of(request, whole, settled);
     count_request(request);
+    wi_charge_end(request);
     const bool own_thread = has_own_thread(route);
     /* The cause is asked last, because it reads the clock. */
     may_go_on = may_go_on && (own_thread || request->in_len > 0) && weir_cancel_cause() == 0;
@@ -157,10 +160,13 @@ static struct weir_request *serve_one(struct weir_request *request, bool may_go_
 static int serve_task(void *arg)
 {
     struct weir_request *request = arg;
+    weir_time now = wi_meter_begin();
     for (int served = 1; request != NULL; served++) {
-        request = serve_one(request, served < TASK_REQUESTS_MAX);
-        if (request != NULL)
-            wi_current_parker()->deadline = request->deadline;
+        request = serve_one(request, now, served < TASK_REQUESTS_MAX);
+        if (request == NULL)
+            break;
+        wi_current_parker()->deadline = request->deadline;
+        now = request->ready;
     }
     return 0;
 }
@@ -169,5 +175,6 @@ int wi_run_start(struct weir_request *request)
 {
     const struct wi_route *route = request->route;
     return wi_task_spawn(request->server->scope, serve_task, request, route->pattern, WEIR_SITE,
-                         route->spawn_flags, route->opts.stack_bytes, request->deadline);
+                         route->spawn_flags | WI_SPAWN_METERED, route->opts.stack_bytes,
+                         request->deadline);
 }

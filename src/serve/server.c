@@ -73,6 +73,10 @@ void wi_server_counters_read(struct wi_server_counters *counters, struct weir_se
         .shed_age = sum_of(counters, WI_COUNT_SHED_AGE),
         .shed_late = sum_of(counters, WI_COUNT_SHED_LATE),
         .shed_draining = sum_of(counters, WI_COUNT_SHED_DRAINING),
+        .shed_work = sum_of(counters, WI_COUNT_SHED_WORK),
+        .shed_work_batch = sum_of(counters, WI_COUNT_SHED_WORK_BATCH),
+        .shed_slots = sum_of(counters, WI_COUNT_SHED_SLOTS),
+        .shed_slots_batch = sum_of(counters, WI_COUNT_SHED_SLOTS_BATCH),
         .bad_requests = sum_of(counters, WI_COUNT_BAD_REQUESTS),
         .timed_out_heads = sum_of(counters, WI_COUNT_TIMED_OUT_HEADS),
         .timed_out_bodies = sum_of(counters, WI_COUNT_TIMED_OUT_BODIES),
@@ -139,6 +143,15 @@ static void fill_opts(struct weir_server_opts *opts)
         opts->backlog = WI_TRANSPORT_BACKLOG;
 }
 
+/* A bound that nobody has set is one on memory, and no capacity; but threads are. */
+static int64_t slots_of(const struct weir_server_opts *wanted)
+{
+    if (wanted->running_max > 0)
+        return wanted->running_max;
+    const bool threads = weir_scheduler_kind() == WEIR_SCHEDULER_THREADS;
+    return threads && wanted->running_max == 0 ? RUNNING_THREADS_DEFAULT : 0;
+}
+
 static void fill_limits(struct weir_server *server)
 {
     const struct weir_server_opts *opts = &server->opts;
@@ -184,6 +197,7 @@ int wi_server_create(weir_server **out, const struct weir_server_opts *opts,
     struct weir_server *server = record;
     memset(server, 0, sizeof(*server));
     server->opts = wanted;
+    server->slots = slots_of(&wanted);
     if (extra != NULL)
         server->extra = *extra;
     server->scope = scope;
@@ -197,6 +211,12 @@ int wi_server_create(weir_server **out, const struct weir_server_opts *opts,
     wi_list_init(&server->routes);
     wi_list_init(&server->waiting);
     wi_sweep_init(server);
+    rc = wi_charge_open(server);
+    if (rc != 0) {
+        wi_scope_destroy(scope);
+        wi_stable_give(&servers, server);
+        return rc;
+    }
     *out = server;
     return 0;
 }
@@ -242,6 +262,7 @@ void weir_server_destroy(weir_server *server)
             (void)weir_shield(sleep_a_moment, NULL, WEIR_NO_DEADLINE);
     }
     wi_scope_destroy(server->scope);
+    wi_charge_close(server);
     free_routes(server);
     wi_stable_give(&servers, server);
 }
@@ -343,6 +364,7 @@ int weir_server_route(weir_server *server, const char *method, const char *patte
     }
     if (rc != 0)
         goto undo_route;
+    route->index = server->route_count++;
     wi_list_push_back(&server->routes, &route->node);
     return 0;
 
@@ -423,6 +445,7 @@ int weir_server_address(weir_server *server, int index, char *text, size_t bytes
 
 static int start_acceptors(struct weir_server *server)
 {
+    wi_charge_start(server);
     if (server->router.route_cap == 0) {
         const int rc = grow_router(server);
         if (rc != 0)

@@ -8,7 +8,7 @@
  *   accept.c   listeners: takes connections
  *   conn.c     the record of a connection and who owns it at a moment
  *   edge.c     reads and judges heads, answers what needs no handler
- *   admit.c    counts who runs and who waits
+ *   admit.c    counts who runs and who waits; charge.c asks the gate, and tells it what was spent
  *   request.c  a request from its head to the handler; deadline.c says until when; body.c reads its
  *              body
  *   run.c      the task that runs handlers
@@ -35,6 +35,7 @@
 #include "loop/loop.h"
 #include "loop/wheel.h"
 #include "serve/canned.h"
+#include "serve/charge.h"
 #include "sync/lock.h"
 #include "weir/serve.h"
 #include "weir/task.h"
@@ -60,6 +61,10 @@ enum wi_counter {
     WI_COUNT_SHED_AGE,
     WI_COUNT_SHED_LATE,
     WI_COUNT_SHED_DRAINING,
+    WI_COUNT_SHED_WORK, /* of class interactive; then batch */
+    WI_COUNT_SHED_WORK_BATCH,
+    WI_COUNT_SHED_SLOTS,
+    WI_COUNT_SHED_SLOTS_BATCH,
     WI_COUNT_BAD_REQUESTS,
     WI_COUNT_TIMED_OUT_HEADS,
     WI_COUNT_TIMED_OUT_BODIES,
@@ -73,7 +78,7 @@ enum wi_counter {
 
 enum {
     WI_COUNTER_SHARDS = 8,
-    WI_COUNTER_ROW = 24 /* a row fills whole cache lines */
+    WI_COUNTER_ROW = 32 /* a row fills whole cache lines */
 };
 
 /* All-zero is the valid start.  May lie in memory that processes share: then it outlives the one
@@ -99,6 +104,7 @@ void wi_server_counters_read(struct wi_server_counters *counters, struct weir_se
 struct wi_server_extra {
     bool shared_listener;                /* other processes accept on the same listeners */
     struct wi_server_counters *counters; /* NULL: the server's own; must outlive it */
+    struct wi_charge_costs *costs;       /* NULL: nobody shares them; must outlive it */
 };
 
 WEIR_CHECK int wi_server_create(weir_server **out, const struct weir_server_opts *opts,
@@ -121,6 +127,7 @@ struct wi_route {
     void *user;
     struct weir_route_opts opts; /* filled: no zeros where they stand for a default */
     uint32_t spawn_flags;
+    uint32_t index; /* in the order they were added */
 };
 
 /* The Date field's text, formatted once a second; see stamp.c. */
@@ -139,12 +146,14 @@ struct weir_server {
     struct wi_http_limits limits;
     struct wi_server_counters *counters;
     weir_scope *scope;
+    int64_t slots;     /* requests that may run at once, if that is a bound to reckon with; or 0 */
     size_t edge_bytes; /* how much of the scratch buffer the edge uses */
     struct wi_canned overloaded;
 
     /* constant after start */
     struct wi_http_router router; /* its arrays are the server's */
     struct wi_list routes;        /* wi_route.node, in the order they were added */
+    uint32_t route_count;
 
     /* guarded by listeners_lock */
     struct wi_lock listeners_lock;
@@ -164,6 +173,7 @@ struct weir_server {
     _Alignas(64) struct wi_lock admit_lock;
     struct wi_list waiting; /* weir_request.waiting_node, oldest first */
 
+    struct wi_charge charge;                /* see charge.h */
     struct wi_timer sweep;                  /* owner: as `sweeping` says */
     struct wi_post cut_post;                /* owner: whoever sets `cut_posted` */
     struct wi_server_counters own_counters; /* unless the caller supplied some */

@@ -16,6 +16,13 @@
 #include "task/task.h"
 #include "task/worker.h"
 
+/* Tasks on threads of their own tell what they have cost as they end, so what is not told yet is
+ * taken for the rest in small parts: over this time. */
+#define SMOOTH_NS (100 * WEIR_NS_PER_MS)
+/* What wall time had more than CPU time, because others have the machine too, is set off against
+ * the rest up to this. */
+#define DEBT_MAX_NS (20 * WEIR_NS_PER_MS)
+
 /* What tasks without a worker have cost: on vehicles, and hogs. */
 static wi_atomic_i64 outside_ns;
 
@@ -126,4 +133,24 @@ int64_t wi_meter_total(weir_time now)
             total += now - since;
     }
     return total;
+}
+
+int64_t wi_meter_rest(struct wi_meter_rest *rest, weir_time now)
+{
+    const struct wi_meter_rest before = *rest;
+    *rest = (struct wi_meter_rest){ .looked = now,
+                                    .cpu_ns = wi_clock_process_cpu(),
+                                    .metered_ns = wi_meter_total(now) };
+    if (before.looked == 0)
+        return 0;
+    int64_t untold_ns =
+        before.untold_ns + (rest->cpu_ns - before.cpu_ns) - (rest->metered_ns - before.metered_ns);
+    if (untold_ns < -DEBT_MAX_NS)
+        untold_ns = -DEBT_MAX_NS;
+    int64_t told_ns = untold_ns > 0 ? untold_ns : 0;
+    const int64_t elapsed_ns = now - before.looked;
+    if (wi_rt.scheduler == WEIR_SCHEDULER_THREADS && elapsed_ns < SMOOTH_NS)
+        told_ns = (int64_t)((double)told_ns * (double)elapsed_ns / (double)SMOOTH_NS);
+    rest->untold_ns = untold_ns - told_ns;
+    return told_ns;
 }

@@ -17,6 +17,9 @@
  * Threads: a meter belongs to its task, `below_ns` excepted, which its children add to.  Pairing:
  * they do so before they end, and the scope's lock hands that to who closes it. */
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/atomic.h"
 #include "weir/time.h"
 
@@ -40,6 +43,16 @@ int64_t wi_meter_lap(weir_time *now);
 /* What all metered tasks of the process have cost since it began, and those that run until now;
  * of those on threads of their own what they have told.  Any thread. */
 int64_t wi_meter_total(weir_time now);
+
+/* What the process has taken of the processors beside metered tasks, from one look to the next.
+ * All-zero at first; owner: who looks. */
+struct wi_meter_rest {
+    weir_time looked;
+    int64_t cpu_ns;
+    int64_t metered_ns;
+    int64_t untold_ns; /* negative: more was metered than the processors gave */
+};
+int64_t wi_meter_rest(struct wi_meter_rest *rest, weir_time now);
 
 /* -- for task/ --------------------------------------------------------------------------------- */
 

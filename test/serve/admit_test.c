@@ -22,10 +22,21 @@ enum {
 static weir_server *server;
 static wi_atomic_i64 inside, worst;
 
+static enum wi_verdict admit(void)
+{
+    struct wi_gate_ask ask = { .deadline = WEIR_NO_DEADLINE, .class = WI_GATE_INTERACTIVE };
+    struct wi_gate_ticket ticket;
+    ask.now = weir_now();
+    ask.arrived = ask.now;
+    return wi_admit(server, &ask, &ticket);
+}
+
 static int set_up(void **state)
 {
     (void)state;
-    const struct weir_server_opts opts = { .running_max = BOUND, .waiting_max = -1 };
+    const struct weir_server_opts opts = { .running_max = BOUND,
+                                           .waiting_max = -1,
+                                           .admission_off = true };
     assert_int_equal(weir_open(NULL), 0);
     return weir_server_create(&server, &opts);
 }
@@ -42,12 +53,12 @@ static void the_bound_is_exact(void **state)
     (void)state;
     for (int i = 0; i < BOUND; i++) {
         assert_false(wi_admit_full(server));
-        assert_int_equal(wi_admit(server), WI_ADMIT_RUN);
+        assert_int_equal(admit(), WI_ADMIT_RUN);
     }
     assert_true(wi_admit_full(server));
-    assert_int_equal(wi_admit(server), WI_ADMIT_SHED);
+    assert_int_equal(admit(), WI_ADMIT_SHED);
     wi_admit_end(server);
-    assert_int_equal(wi_admit(server), WI_ADMIT_RUN);
+    assert_int_equal(admit(), WI_ADMIT_RUN);
     for (int i = 0; i < BOUND; i++)
         wi_admit_end(server);
     struct weir_server_stats stats = { .size = sizeof(stats) };
@@ -61,8 +72,8 @@ static void who_may_wait_is_told_so(void **state)
     (void)state;
     server->opts.waiting_max = 1;
     for (int i = 0; i < BOUND; i++)
-        assert_int_equal(wi_admit(server), WI_ADMIT_RUN);
-    assert_int_equal(wi_admit(server), WI_ADMIT_WAIT);
+        assert_int_equal(admit(), WI_ADMIT_RUN);
+    assert_int_equal(admit(), WI_ADMIT_WAIT);
     for (int i = 0; i < BOUND; i++)
         wi_admit_end(server);
     server->opts.waiting_max = 0;
@@ -72,7 +83,7 @@ static void *come_and_go(void *arg)
 {
     (void)arg;
     for (int i = 0; i < ROUNDS; i++) {
-        if (wi_admit(server) != WI_ADMIT_RUN)
+        if (admit() != WI_ADMIT_RUN)
             continue;
         const int64_t now = wi_add_seq_cst(&inside, 1) + 1;
         int64_t seen = wi_load_seq_cst(&worst);

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WI_SERVE_CHARGE_H
+#define WI_SERVE_CHARGE_H
+
+/* The server's gate (load/gate.h): what requests are charged, and the ticks of the law.
+ *
+ * Nothing here runs while nobody asks and nothing ends: a tick is made by whoever asks or ends when
+ * one is due.
+ *
+ * Each server has a gate.  What other servers of the process do counts as no overhead of this one;
+ * that they compete shows in longer slices.
+ *
+ * Threads: any; what a tick owns is guarded by its turn (wi_gate_due()). */
+
+#include "load/gate.h"
+#include "task/meter.h"
+#include "weir/serve.h"
+
+struct weir_request;
+
+/* What routes cost, for all processes of a service: a process begins with what others have learned.
+ * All-zero: nothing is known.  Atomic; whoever writes last is right enough. */
+struct wi_charge_costs {
+    wi_atomic_i64 work_ns[WI_GATE_ROUTES];
+    wi_atomic_i64 held_ns[WI_GATE_ROUTES];
+};
+
+struct wi_charge {
+    struct wi_gate *gate;          /* NULL: admission is off */
+    struct wi_charge_costs *costs; /* NULL: nobody shares them */
+    /* atomic */
+    wi_atomic_i64 patience_ns; /* how long one may wait for its start */
+    /* guarded by the tick's turn */
+    struct wi_meter_rest rest;
+    int64_t ticks;
+};
+
+/* 0 or WEIR_ENOMEM. */
+WEIR_CHECK int wi_charge_open(weir_server *server);
+void wi_charge_close(weir_server *server);
+/* Before the server serves, all routes known. */
+void wi_charge_start(weir_server *server);
+
+/* The verdict on a request, and its ticket.  Where admission is off it is WI_GATE_ADMIT. */
+enum wi_gate_verdict wi_charge_ask(weir_server *server, const struct wi_gate_ask *ask,
+                                   struct wi_gate_ticket *ticket);
+
+/* It will not run. */
+void wi_charge_drop(weir_server *server, const struct wi_gate_ticket *ticket);
+
+/* Its handler begins, or it is answered; both in the request's task. */
+void wi_charge_begin(struct weir_request *request, weir_time now);
+void wi_charge_end(struct weir_request *request);
+
+#endif

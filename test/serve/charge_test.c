@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* The server's gate: where it is, whom it refuses and how that is counted, what processes share.
+ * The law itself is tried in test/load. */
+#include "serve/charge.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "serve/request.h"
+#include "weir/weir.h"
+
+enum {
+    FLOOD = 20000,
+    ROUTE = 3
+};
+
+static weir_server *create(const struct weir_server_opts *opts, struct wi_charge_costs *costs)
+{
+    const struct wi_server_extra extra = { .costs = costs };
+    weir_server *server = NULL;
+    assert_int_equal(weir_open(NULL), 0);
+    assert_int_equal(wi_server_create(&server, opts, &extra), 0);
+    return server;
+}
+
+static void destroy(weir_server *server)
+{
+    weir_server_destroy(server);
+    assert_int_equal(weir_close(weir_in_ms(10000)), 0);
+}
+
+static enum wi_verdict ask(weir_server *server, weir_time now, enum wi_gate_class class,
+                           struct wi_gate_ticket *ticket)
+{
+    struct wi_gate_ask ask = { .now = now,
+                               .arrived = now,
+                               .deadline = WEIR_NO_DEADLINE,
+                               .route = ROUTE,
+                               .class = class };
+    return wi_admit(server, &ask, ticket);
+}
+
+static struct weir_server_stats stats_of(weir_server *server)
+{
+    struct weir_server_stats stats = { .size = sizeof(stats) };
+    weir_server_stats_read(server, &stats);
+    return stats;
+}
+
+/* Asks until refused, all at one instant; how many were admitted. */
+static int flood(weir_server *server, weir_time now, enum wi_gate_class class)
+{
+    struct wi_gate_ticket ticket;
+    for (int admitted = 0; admitted < FLOOD; admitted++) {
+        if (ask(server, now, class, &ticket) == WI_ADMIT_SHED)
+            return admitted;
+    }
+    return FLOOD;
+}
+
+static void a_flood_is_refused_and_counted_by_class(void **state)
+{
+    (void)state;
+    const struct weir_server_opts opts = { .running_max = -1 };
+    weir_server *server = create(&opts, NULL);
+    const weir_time now = weir_now();
+    const int admitted = flood(server, now, WI_GATE_INTERACTIVE);
+    assert_in_range(admitted, 1, FLOOD - 1);
+    assert_int_equal(flood(server, now, WI_GATE_BATCH), 0);
+    assert_int_equal(flood(server, now, WI_GATE_BATCH), 0);
+    const struct weir_server_stats stats = stats_of(server);
+    assert_int_equal(stats.shed_work, 1);
+    assert_int_equal(stats.shed_work_batch, 2);
+    assert_int_equal(stats.shed_running + stats.shed_waiting + stats.shed_slots, 0);
+    wi_store_relaxed(&server->counters->running, 0);
+    destroy(server);
+}
+
+static void without_admission_only_the_bounds_refuse(void **state)
+{
+    (void)state;
+    const struct weir_server_opts opts = { .running_max = -1, .admission_off = true };
+    weir_server *server = create(&opts, NULL);
+    assert_int_equal(flood(server, weir_now(), WI_GATE_BATCH), FLOOD);
+    wi_store_relaxed(&server->counters->running, 0);
+    destroy(server);
+}
+
+/* Nobody is refused for want of a place while there is one, whatever those that run may cost. */
+static void a_free_place_is_given(void **state)
+{
+    (void)state;
+    const struct weir_server_opts opts = { .running_max = 4, .waiting_max = -1 };
+    static struct wi_charge_costs costs;
+    wi_store_relaxed(&costs.work_ns[ROUTE], 1000);
+    wi_store_relaxed(&costs.held_ns[ROUTE], 60 * WEIR_NS_PER_S);
+    weir_server *server = create(&opts, &costs);
+    wi_charge_start(server);
+    assert_int_equal(flood(server, weir_now(), WI_GATE_INTERACTIVE), 4);
+    const struct weir_server_stats stats = stats_of(server);
+    assert_int_equal(stats.shed_slots + stats.shed_running, 1);
+    for (int i = 0; i < 4; i++)
+        wi_admit_end(server);
+    destroy(server);
+}
+
+static void a_process_begins_with_what_others_know(void **state)
+{
+    (void)state;
+    static struct wi_charge_costs costs;
+    wi_store_relaxed(&costs.work_ns[ROUTE], 5 * WEIR_NS_PER_MS);
+    wi_store_relaxed(&costs.held_ns[ROUTE], 7 * WEIR_NS_PER_MS);
+    weir_server *server = create(NULL, &costs);
+    assert_int_equal(wi_gate_route_cost(server->charge.gate, ROUTE), 0);
+    wi_charge_start(server);
+    assert_int_equal(wi_gate_route_cost(server->charge.gate, ROUTE), 5 * WEIR_NS_PER_MS);
+    assert_int_equal(wi_gate_route_cost(server->charge.gate, ROUTE + 1), 0);
+    destroy(server);
+}
+
+static void what_is_learned_here_is_told_to_others(void **state)
+{
+    (void)state;
+    static struct wi_charge_costs costs;
+    weir_server *server = create(NULL, &costs);
+    wi_gate_route_learn(server->charge.gate, ROUTE, WEIR_NS_PER_MS, 2 * WEIR_NS_PER_MS);
+    weir_time now = weir_now();
+    struct wi_gate_ticket ticket;
+    for (int i = 0; i < 200 && wi_load_relaxed(&costs.work_ns[ROUTE]) == 0; i++) {
+        now += 2 * WI_GATE_TICK_NS;
+        if (ask(server, now, WI_GATE_INTERACTIVE, &ticket) != WI_ADMIT_SHED)
+            wi_charge_drop(server, &ticket);
+    }
+    assert_int_equal(wi_load_relaxed(&costs.work_ns[ROUTE]), WEIR_NS_PER_MS);
+    assert_int_equal(wi_load_relaxed(&costs.held_ns[ROUTE]), 2 * WEIR_NS_PER_MS);
+    wi_store_relaxed(&server->counters->running, 0);
+    destroy(server);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_flood_is_refused_and_counted_by_class),
+        cmocka_unit_test(without_admission_only_the_bounds_refuse),
+        cmocka_unit_test(a_free_place_is_given),
+        cmocka_unit_test(a_process_begins_with_what_others_know),
+        cmocka_unit_test(what_is_learned_here_is_told_to_others),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
