@@ -85,6 +85,7 @@ struct wi_destination {
     struct wi_throttle throttle;
     struct wi_patience patience;
     struct wi_latency connects;
+    int64_t way_ns; /* what the way to the server and back takes: p50 of connects, 1 ms at least */
     struct wi_rng rng;
     int64_t counts[WI_CLIENT_COUNTS];
 };

@@ -24,6 +24,7 @@ enum {
 #define BUDGET_KEEP_NS (10 * WEIR_NS_PER_S)
 #define CONNECT_LOCAL_NS (250 * WEIR_NS_PER_MS)
 #define CONNECT_NS WEIR_NS_PER_S
+#define WAY_NS_MIN WEIR_NS_PER_MS
 
 static int make_limit(struct wi_destination *destination, const struct weir_client_opts *opts)
 {
@@ -62,6 +63,7 @@ int wi_destination_create(struct wi_destination **out, weir_client *client, cons
     wi_throttle_init(&destination->throttle, now);
     wi_patience_init(&destination->patience, now);
     wi_latency_init(&destination->connects, now);
+    destination->way_ns = WAY_NS_MIN;
     wi_rng_init(&destination->rng, (uint64_t)now ^ (uint64_t)(uintptr_t)destination);
     *out = destination;
     return 0;
@@ -185,8 +187,11 @@ static int dial(struct wi_destination *destination, struct wi_link **out, weir_t
     const weir_time now = weir_now();
     wi_lock(&destination->lock);
     destination->counts[rc == 0 ? WI_CLIENT_CONNECTS : WI_CLIENT_CONNECT_FAILURES]++;
-    if (rc == 0)
+    if (rc == 0) {
         wi_latency_note(&destination->connects, now - began, now);
+        const int64_t median_ns = wi_latency_quantile(&destination->connects, 50, now);
+        destination->way_ns = median_ns > WAY_NS_MIN ? median_ns : WAY_NS_MIN;
+    }
     wi_unlock(&destination->lock);
     if (rc != 0) {
         wi_free(link);
@@ -236,12 +241,9 @@ int wi_destination_admit(struct wi_destination *destination, const struct wi_cal
     const int64_t remaining_ns = call->told == WEIR_NO_DEADLINE ? INT64_MAX : call->told - now;
     int rc = 0;
     wi_lock(&destination->lock);
-    int64_t way_ns = wi_latency_quantile(&destination->connects, 50, now);
-    if (way_ns < WEIR_NS_PER_MS)
-        way_ns = WEIR_NS_PER_MS;
     const int64_t quick_ns = wi_patience_quantiles(&destination->patience, now).p10_ns;
     *timeout_ns = timeout_locked(destination, call, now);
-    *left_ns = remaining_ns == INT64_MAX ? -1 : remaining_ns - way_ns;
+    *left_ns = remaining_ns == INT64_MAX ? -1 : remaining_ns - destination->way_ns;
     if (remaining_ns < quick_ns || (remaining_ns != INT64_MAX && *left_ns < WEIR_NS_PER_MS)) {
         destination->counts[WI_CLIENT_REFUSED_DEADLINE]++;
         rc = WEIR_ETIMEDOUT;

@@ -110,12 +110,17 @@ bool wi_limit_begin(struct wi_limit *limit, weir_time now)
     return true;
 }
 
-static void learn_round(struct wi_limit *limit, int64_t took_ns)
+static void learn_times(struct wi_limit *limit, enum wi_limit_end how, int64_t took_ns)
 {
-    if (took_ns < ROUND_NS_MIN)
-        took_ns = ROUND_NS_MIN;
     if (took_ns > ROUND_NS_MAX)
         took_ns = ROUND_NS_MAX;
+    if (limit->pace_ns == 0)
+        limit->pace_ns = took_ns;
+    limit->pace_ns += (took_ns - limit->pace_ns) / ROUND_SHARE;
+    if (how != WI_LIMIT_GOOD)
+        return;
+    if (took_ns < ROUND_NS_MIN)
+        took_ns = ROUND_NS_MIN;
     limit->round_ns += (took_ns - limit->round_ns) / ROUND_SHARE;
 }
 
@@ -131,8 +136,8 @@ void wi_limit_end(struct wi_limit *limit, enum wi_limit_end how, int64_t took_ns
         limit->window_signs += news;
         limit->sign = now;
     }
-    if (how == WI_LIMIT_GOOD && took_ns >= 0)
-        learn_round(limit, took_ns);
+    if (how != WI_LIMIT_UNKNOWN && took_ns >= 0)
+        learn_times(limit, how, took_ns);
     judge(limit, now);
     const bool clean = now - limit->sign >= limit->round_ns;
     const bool in_time = now - limit->changed >= limit->round_ns;
@@ -142,10 +147,8 @@ void wi_limit_end(struct wi_limit *limit, enum wi_limit_end how, int64_t took_ns
 
 int64_t wi_limit_wait_ns(const struct wi_limit *limit, int64_t place)
 {
-    if (limit->round_ns <= ROUND_NS_MIN)
-        return 0;
-    /* Each round lets in as many as are allowed. */
-    const double rounds = (double)place / (double)limit->allowed;
-    const double wait_ns = rounds * (double)limit->round_ns;
+    /* As many as are allowed go in each time that a call takes. */
+    const double turns = (double)place / (double)limit->allowed;
+    const double wait_ns = turns * (double)limit->pace_ns;
     return wait_ns < (double)INT64_MAX / 2 ? (int64_t)wait_ns : INT64_MAX / 2;
 }

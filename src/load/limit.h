@@ -32,6 +32,8 @@ struct wi_limit {
     int64_t allowed;
     int64_t running;
     int64_t round_ns;
+    int64_t
+        pace_ns; /* what any call takes, also one that fails: how fast the line moves; 0: unknown */
     weir_time window_since;
     int64_t window_calls;
     int64_t window_signs;
@@ -59,7 +61,7 @@ bool wi_limit_begin(struct wi_limit *limit, weir_time now);
 void wi_limit_end(struct wi_limit *limit, enum wi_limit_end how, int64_t took_ns, weir_time now);
 
 /* How long the one who is `place` (from 1) in the line will wait, as far as anybody can tell; 0
- * without a round to judge by. */
+ * before any call has ended.  Each gives its place up after what calls take now, be it in vain. */
 int64_t wi_limit_wait_ns(const struct wi_limit *limit, int64_t place);
 
 /* Whether there is evidence now that holds the limit down. */

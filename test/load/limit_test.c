@@ -178,6 +178,25 @@ static void what_was_canceled_is_no_evidence(void **state)
     assert_false(wi_limit_holds(&limit));
 }
 
+static void a_line_before_calls_that_fail_slowly_moves_slowly(void **state)
+{
+    (void)state;
+    struct wi_limit limit = made();
+    for (int i = 0; i < 200; i++) {
+        (void)fill(&limit, 1, START);
+        end_all(&limit, WI_LIMIT_GOOD, MS, START);
+    }
+    const int64_t before_ns = wi_limit_wait_ns(&limit, MOST);
+    assert_true(before_ns < 2 * MS);
+    for (int i = 0; i < 200; i++) {
+        (void)fill(&limit, 1, START + i * 100 * MS);
+        end_all(&limit, WI_LIMIT_OVERLOAD, 100 * MS, START + i * 100 * MS + 100 * MS);
+    }
+    assert_int_equal(limit.allowed, LEAST);
+    assert_true(wi_limit_wait_ns(&limit, LEAST) > 90 * MS);
+    assert_int_equal(limit.round_ns, MS); /* which only good calls teach */
+}
+
 static void the_predicted_wait_is_rounds_of_the_line(void **state)
 {
     (void)state;
@@ -189,6 +208,11 @@ static void the_predicted_wait_is_rounds_of_the_line(void **state)
     }
     for (int i = 0; i < 50; i++)
         overload_at(&limit, 100, START + i * 200 * MS);
+    for (int i = 0; i < 200; i++) {
+        (void)fill(&limit, 1, START + 10100 * MS);
+        end_all(&limit, i % 2 == 0 ? WI_LIMIT_OVERLOAD : WI_LIMIT_GOOD, 80 * MS,
+                START + 10100 * MS);
+    }
     const int64_t wait_ns = wi_limit_wait_ns(&limit, 8);
     assert_true(wait_ns > 150 * MS && wait_ns < 170 * MS); /* two rounds of 80 ms */
     assert_true(wi_limit_wait_ns(&limit, INT64_MAX) > 0);
@@ -263,6 +287,7 @@ int main(void)
         cmocka_unit_test(what_ran_at_the_cut_is_no_new_evidence),
         cmocka_unit_test(ten_clean_seconds_lift_it),
         cmocka_unit_test(what_was_canceled_is_no_evidence),
+        cmocka_unit_test(a_line_before_calls_that_fail_slowly_moves_slowly),
         cmocka_unit_test(the_predicted_wait_is_rounds_of_the_line),
         cmocka_unit_test(a_backend_a_hundred_times_slower_holds_few),
         cmocka_unit_test(clock_steps_neither_freeze_it_nor_break_the_bounds),
