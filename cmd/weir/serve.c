@@ -4,9 +4,9 @@
  *
  * Most handlers keep nothing between requests: the app declares WEIR_STATE_NONE and every model
  * may run it.  --state adds a counter that they share, and with it WEIR_STATE_LOCKED, which models
- * of several processes cannot run.  --crash lets a client kill the process.  Both are there to be
- * compared, and only on request: otherwise every number that a client sends is bounded here, and
- * the service is made to be loaded, not to be taken over.
+ * of several processes cannot run.  --crash lets a client kill the process.  --backend adds a
+ * fan-out (fan.c).  All three are there to be compared, and only on request: otherwise every number
+ * that a client sends is bounded here, and the service is made to be loaded, not to be taken over.
  *
  * Threads: handlers run wherever the model puts them; they share the counter, under its lock. */
 
@@ -16,6 +16,7 @@
 
 #include "base/check.h"
 #include "commands.h"
+#include "fan.h"
 #include "system.h"
 #include "weir/app.h"
 #include "weir/err.h"
@@ -38,6 +39,7 @@
 struct choice {
     bool state;
     bool crash;
+    const char *backend; /* of /fan; NULL: none */
 };
 
 /* What --state adds.  One process serves, so one object is enough. */
@@ -63,12 +65,16 @@ static int index_page(weir_request *request, weir_reply *reply, void *user)
         "GET  /stream?n=N&ms=M   N chunks, M ms apart\n"
         "POST /echo              sends the body back as it arrives\n"
         "GET  /healthz           says that it serves\n"
-        "%s%s",
+        "%s%s%s",
         weir_version(),
         choice->state ? "POST /count             adds one to a shared counter and says the sum\n"
                         "GET  /count             says the sum\n"
                       : "",
-        choice->crash ? "GET  /crash             kills the process that runs it\n" : "");
+        choice->crash ? "GET  /crash             kills the process that runs it\n" : "",
+        choice->backend != NULL
+            ? "GET  /fan?n=N           calls the backend N times at once (at most 64)\n"
+              "GET  /fan/numbers       says what that came to\n"
+            : "");
 }
 
 static int hello(weir_request *request, weir_reply *reply, void *user)
@@ -293,6 +299,8 @@ static int start(weir_app *app)
     int rc = add_routes(app, routes, wi_count_of(routes));
     if (rc >= 0 && choice->crash)
         rc = add_routes(app, crash_routes, wi_count_of(crash_routes));
+    if (rc >= 0 && choice->backend != NULL)
+        rc = fan_start(app, choice->backend);
     if (rc < 0 || !choice->state)
         return rc;
     rc = weir_mutex_create(&shared.lock);
@@ -302,6 +310,7 @@ static int start(weir_app *app)
 static void stop(weir_app *app)
 {
     (void)app;
+    fan_stop();
     if (shared.lock != NULL)
         weir_mutex_destroy(shared.lock);
     shared.lock = NULL;
@@ -322,18 +331,37 @@ static bool take_flag(int *argc, char **argv, const char *flag)
     return found;
 }
 
+/* As take_flag(), for one that ends with '='.  What stands behind it the last time, or NULL. */
+static const char *take_value(int *argc, char **argv, const char *flag)
+{
+    const char *value = NULL;
+    int kept = 0;
+    for (int i = 0; i < *argc; i++) {
+        if (strncmp(argv[i], flag, strlen(flag)) == 0)
+            value = argv[i] + strlen(flag);
+        else
+            argv[kept++] = argv[i];
+    }
+    *argc = kept;
+    argv[kept] = NULL;
+    return value;
+}
+
 static const char own_help[] =
     "\nOf the demo service alone\n"
     "  --state                add POST and GET /count: a counter that requests share\n"
     "                         behind a lock, so models of one process only\n"
     "  --crash                add GET /crash, with which any client kills the process\n"
-    "                         that runs it; to watch what a crash costs\n";
+    "                         that runs it; to watch what a crash costs\n"
+    "  --backend=URL          add GET /fan: calls that http URL several times at once\n"
+    "                         by the HTTP client as it is by default\n";
 
 int command_serve(int argc, char **argv)
 {
     struct choice choice;
     choice.state = take_flag(&argc, argv, "--state");
     choice.crash = take_flag(&argc, argv, "--crash");
+    choice.backend = take_value(&argc, argv, "--backend=");
     bool help = false;
     for (int i = 1; i < argc; i++)
         help = help || strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
