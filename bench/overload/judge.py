@@ -24,8 +24,10 @@ CPU_MAX = 0.7
 
 
 class Bisection:
-    """Halves the range between a rate that is kept and one that is not until it is narrow.  The
-    lower end is taken on trust: it is tried last, if nothing above it was kept."""
+    """Halves the range between a rate that is kept and one that is not until it is narrow.  Neither
+    end is taken on trust: a lower one that is not kept gives way to half of itself, and above an
+    upper one that was never reached the search goes on."""
+    FARTHER = 1.3
 
     def __init__(self, low, high, tolerance=0.02):
         if not 0 < low < high:
@@ -33,24 +35,29 @@ class Bisection:
         self.low = low
         self.high = high
         self.tolerance = tolerance
-        self.kept_any = False
+        self.low_was_kept = False
+        self.high_was_tried = False
 
     def next(self):
         """The rate to try, or None at the end."""
         if self.high - self.low > self.tolerance * self.low:
             return (self.low + self.high) / 2
-        return None if self.kept_any else self.low
+        if not self.low_was_kept:
+            return self.low
+        return None if self.high_was_tried else self.high
 
     def tell(self, rate, kept):
-        """What came of it.  A lower end that was not kept gives way to half of itself."""
+        """What came of it."""
         if kept:
             self.low = rate
-            self.kept_any = True
-        elif rate > self.low:
-            self.high = rate
+            self.low_was_kept = True
+            if rate >= self.high:
+                self.high *= self.FARTHER
         else:
-            self.high = self.low
-            self.low /= 2
+            self.high = rate
+            self.high_was_tried = True
+            if rate <= self.low:
+                self.low = rate / 2
 
     @property
     def found(self):

@@ -309,6 +309,9 @@ class Quota:
             folder.rmdir()
         if self.folder is None:
             raise Shortcoming("no control group with a quota of CPU time can be made here")
+        # What its session had is not the group's.
+        share = "cpu.weight" if self.probe == "cpu.max" else "cpu.shares"
+        (self.folder / share).write_text("10000" if share == "cpu.weight" else "262144")
         for pid in pids:
             (self.folder / "cgroup.procs").write_text(str(pid))
 

@@ -55,8 +55,14 @@ class Halving(unittest.TestCase):
         self.assertGreater(found, 97)
         self.assertIn(375, tried)
 
+    def test_a_capacity_above_the_range_is_found_too(self):
+        for capacity in (516, 600, 2000):
+            found, _ = self.search(375, 515, capacity)
+            self.assertLessEqual(found, capacity)
+            self.assertGreater(found, capacity / 1.025)
+
     def test_what_it_finds_was_tried(self):
-        for capacity in (100, 376, 500):
+        for capacity in (100, 376, 500, 700):
             found, tried = self.search(375, 515, capacity)
             self.assertIn(found, tried)
 
