@@ -11,9 +11,6 @@
  * purpose: the queue is right as a rule, and a controller that is always at it costs up to a tenth
  * of the goodput where work becomes ready late (0012-admission-law.md).
  *
- * The gain follows from how long a request stays, because that is how late an effect shows: a
- * quarter of its inverse, so that gain times dead time is far from the edge of stability, pi / 2.
- *
  * Threads: one owner. */
 
 #include <stdint.h>
@@ -21,13 +18,11 @@
 /* All-zero is the start. */
 struct wi_brake {
     double excess_s; /* delay of starts beyond what was foretold, lately */
-    double stay_s;   /* how long requests stay, lately */
 };
 
 struct wi_brake_sample {
     double dt_s;     /* since the last one */
     uint64_t starts; /* a tally of delays less those foretold, see wi_tally() */
-    uint64_t ends;   /* of the time that requests stayed */
     double depth_s;  /* of the queue */
 };
 

@@ -1,28 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* Learned costs; see the header. */
+/* Means from their first sample on; see the header. */
 #include "load/cost.h"
 
-enum {
-    MEAN_SHIFT = 8,
-};
-
-static void blend(wi_atomic_i64 *mean, int64_t sample, int shift)
+void wi_cost_init(struct wi_cost *cost)
 {
-    const int64_t old = wi_load_relaxed(mean);
-    wi_store_relaxed(mean, old + (((sample << MEAN_SHIFT) - old) >> shift));
+    wi_store_relaxed(&cost->mean, WI_COST_UNKNOWN);
+    wi_store_relaxed(&cost->samples, 0);
 }
 
-void wi_cost_learn(struct wi_cost *cost, int64_t work_ns, int64_t held_ns)
+int64_t wi_cost_learn(struct wi_cost *cost, int64_t ns)
 {
     const uint32_t samples = wi_load_relaxed(&cost->samples);
-    int shift = MEAN_SHIFT;
-    if (samples < 1U << MEAN_SHIFT)
-        shift = samples == 0 ? 0 : 32 - __builtin_clz(samples);
-    if (shift > MEAN_SHIFT)
-        shift = MEAN_SHIFT;
-    blend(&cost->work, work_ns, shift);
-    blend(&cost->held, held_ns, shift);
-    /* Last, so that who sees a sample sees a mean. */
-    if (samples < 1U << MEAN_SHIFT)
-        wi_store_release(&cost->samples, samples + 1);
+    if (samples == WI_COST_SAMPLES)
+        return wi_cost_learn_settled(cost, ns);
+    ns = wi_cost_bound(ns);
+    const int64_t sample = ns << WI_COST_SHIFT;
+    const int64_t scaled = wi_load_relaxed(&cost->mean);
+    /* The weight is one half for the second, a quarter for the third and fourth, and so on. */
+    const int bits = samples == 0 ? 0 : 32 - __builtin_clz(samples);
+    const int shift = bits < WI_COST_SHIFT ? bits : WI_COST_SHIFT;
+    wi_store_relaxed(&cost->mean, scaled < 0 ? sample : scaled + ((sample - scaled) >> shift));
+    wi_store_relaxed(&cost->samples, samples + 1);
+    return ns;
 }

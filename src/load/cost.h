@@ -2,9 +2,9 @@
 #ifndef WI_LOAD_COST_H
 #define WI_LOAD_COST_H
 
-/* What a route costs, learned from its requests: worker time and held time, both as means.
+/* What requests of a kind take, learned from each as a mean.
  *
- * Means are exponential with weight 1/256: what the load estimate needs where single costs differ
+ * The mean is exponential with weight 1/256: what the load estimate needs where single costs differ
  * by ten (a standard error of 9 % at a squared coefficient of variation of 4.5).  The first 256
  * weigh in by powers of two, so the first request already tells.
  *
@@ -14,17 +14,25 @@
 #include <stdint.h>
 
 #include "base/atomic.h"
+#include "base/check.h"
 
 /* A cost above is taken for it: 68.7 s. */
 #define WI_COST_MAX_NS (INT64_C(1) << 36)
 
-/* All-zero: unknown. */
+#define WI_COST_UNKNOWN INT64_C(-1)
+
+enum {
+    WI_COST_SHIFT = 8,
+    WI_COST_SAMPLES = 1 << WI_COST_SHIFT,
+};
+
 struct wi_cost {
     /* atomic */
-    _Alignas(64) wi_atomic_i64 work; /* mean, times 256 */
-    wi_atomic_i64 held;              /* mean, times 256 */
-    wi_atomic_u32 samples;           /* up to 256 */
+    wi_atomic_i64 mean;    /* times WI_COST_SAMPLES; negative while unknown */
+    wi_atomic_u32 samples; /* up to WI_COST_SAMPLES */
 };
+
+void wi_cost_init(struct wi_cost *cost);
 
 /* Within 0 to WI_COST_MAX_NS. */
 static inline int64_t wi_cost_bound(int64_t ns)
@@ -32,27 +40,27 @@ static inline int64_t wi_cost_bound(int64_t ns)
     return ns < 0 ? 0 : ns > WI_COST_MAX_NS ? WI_COST_MAX_NS : ns;
 }
 
-/* 0 is possible; unknown is -1. */
-static inline int64_t wi_cost_work(const struct wi_cost *cost)
+/* In ns; negative while unknown. */
+static inline int64_t wi_cost_mean(const struct wi_cost *cost)
 {
-    return wi_load_relaxed(&cost->samples) == 0 ? -1 : wi_load_relaxed(&cost->work) >> 8;
+    return wi_load_relaxed(&cost->mean) >> WI_COST_SHIFT;
 }
 
-static inline int64_t wi_cost_held(const struct wi_cost *cost)
-{
-    return wi_load_relaxed(&cost->samples) == 0 ? -1 : wi_load_relaxed(&cost->held) >> 8;
-}
+/* Learns what one request took: what of it counts.  That is no more than 32 times the mean, and
+ * 1 ms: a slice that was on a worker while the whole process was stopped says nothing about its
+ * kind, so one request moves the mean by an eighth at most. */
+int64_t wi_cost_learn(struct wi_cost *cost, int64_t ns);
 
-/* What of one request's work counts, where `mean_ns` is known of its route: no more than 32 times
- * as much.  A slice that was on a worker while the whole process was stopped says nothing about the
- * route; so one request moves the mean by an eighth at most. */
-static inline int64_t wi_cost_plausible(int64_t mean_ns, int64_t ns)
+/* The same for a mean that is settled (samples == WI_COST_SAMPLES). */
+static inline int64_t wi_cost_learn_settled(struct wi_cost *cost, int64_t ns)
 {
-    const int64_t most = mean_ns * 32 + 1000000;
-    return mean_ns < 0 || ns < most ? ns : most;
+    const int64_t scaled = wi_load_relaxed(&cost->mean);
+    const int64_t wide = (scaled >> (WI_COST_SHIFT - 5)) + 1000000;
+    const int64_t most = wide < WI_COST_MAX_NS ? wide : WI_COST_MAX_NS;
+    if (wi_unlikely((uint64_t)ns > (uint64_t)most)) /* or negative */
+        ns = ns < 0 ? 0 : most;
+    wi_store_relaxed(&cost->mean, scaled + ns - (scaled >> WI_COST_SHIFT));
+    return ns;
 }
-
-/* One request's; both bounded. */
-void wi_cost_learn(struct wi_cost *cost, int64_t work_ns, int64_t held_ns);
 
 #endif

@@ -23,6 +23,7 @@ void wi_gate_init(struct wi_gate *gate, const struct wi_gate_opts *opts, weir_ti
         .slots = opts->slots,
         .workers = opts->workers,
         .without = opts->without,
+        .plain_end = opts->without == 0 && opts->slots == 0,
         .last_tick = now,
     };
     wi_store_relaxed(&gate->next_tick, now + WI_GATE_TICK_NS);
@@ -32,11 +33,32 @@ void wi_gate_init(struct wi_gate *gate, const struct wi_gate_opts *opts, weir_ti
     wi_vqueue_init(&gate->work, opts->workers, now);
     wi_vqueue_init(&gate->held, opts->slots > 0 ? (double)opts->slots : 1.0, now);
     wi_fair_init(&gate->fair);
+    wi_store_relaxed(&gate->plain_ask, gate->slots == 0);
+    for (int i = 0; i < WI_GATE_ROUTES; i++) {
+        wi_cost_init(&gate->routes[i].work);
+        wi_cost_init(&gate->routes[i].held);
+    }
 }
 
 static uint32_t route_index(uint32_t route)
 {
     return route < WI_GATE_ROUTES ? route : WI_GATE_ROUTES - 1;
+}
+
+/* What one of a kind is taken to cost. */
+static int64_t estimate(const struct wi_gate *gate, const struct wi_cost *cost)
+{
+    const int64_t mean = wi_cost_mean(cost);
+    return wi_likely(mean >= 0) ? mean : wi_load_relaxed(&gate->unknown);
+}
+
+/* From when on the queue's time counts for this request. */
+static weir_time since(const struct wi_gate_ask *ask)
+{
+    const int64_t age = ask->now - ask->arrived;
+    if (wi_likely((uint64_t)age <= (uint64_t)FORGIVEN_NS))
+        return ask->arrived;
+    return age < 0 ? ask->now : ask->now - FORGIVEN_NS;
 }
 
 /* Whether it would certainly be late: by those before it, and by what it takes itself.  That is
@@ -48,34 +70,48 @@ static bool is_late(const struct wi_gate *gate, const struct wi_gate_ask *ask, i
         return true;
     const int64_t left = ask->deadline - ask->now;
     const int64_t work_wait = wi_vqueue_backlog(&gate->work, ask->now);
-    const int64_t held_wait = gate->slots > 0 ? wi_vqueue_backlog(&gate->held, ask->now) : 0;
+    const bool queued = gate->slots > 0 && !ask->room;
+    const int64_t held_wait = queued ? wi_vqueue_backlog(&gate->held, ask->now) : 0;
     const int64_t wait = work_wait > held_wait ? work_wait : held_wait;
     return left - (work_ns < left / 2 ? work_ns : left / 2) < wait;
 }
 
-static bool take_slot(struct wi_gate *gate, const struct wi_gate_ask *ask, int rank,
-                      weir_time since, struct wi_gate_ticket *ticket)
+WI_INLINE bool take_work(struct wi_gate *gate, const struct wi_gate_ask *ask, int rank,
+                         struct wi_gate_ticket *ticket)
 {
-    const int64_t known = wi_cost_held(&gate->routes[ticket->route]);
-    const int64_t held = known >= 0 ? known : wi_load_relaxed(&gate->unknown);
+    const int64_t work = estimate(gate, &gate->routes[ticket->route].work);
+    wi_vqueue_offer(&gate->work, rank, work);
+    ticket->work_ns = wi_vqueue_bound(&gate->work, work);
+    ticket->wait_ns = wi_vqueue_take(&gate->work, rank, ticket->work_ns, ask->now, since(ask));
+    return ticket->wait_ns >= 0;
+}
+
+static bool take_slot(struct wi_gate *gate, const struct wi_gate_ask *ask, int rank,
+                      struct wi_gate_ticket *ticket)
+{
+    const int64_t held = estimate(gate, &gate->routes[ticket->route].held);
     wi_vqueue_offer(&gate->held, rank, held);
     ticket->held_ns = wi_vqueue_bound(&gate->held, held);
     if (ask->room) {
-        wi_vqueue_charge(&gate->held, ticket->held_ns, since);
+        wi_vqueue_charge(&gate->held, ticket->held_ns, since(ask));
         return true;
     }
-    if (wi_vqueue_take(&gate->held, rank, ticket->held_ns, ask->now, since))
+    if (wi_vqueue_take(&gate->held, rank, ticket->held_ns, ask->now, since(ask)) >= 0)
         return true;
     wi_vqueue_correct(&gate->work, -ticket->work_ns);
     return false;
 }
 
+/* Of those of the class who do not take more than their share. */
+static int upper_rank(enum wi_gate_class class)
+{
+    return (int)class * 2 + 1;
+}
+
 static int rank_of(const struct wi_gate *gate, const struct wi_gate_ask *ask)
 {
-    if (wi_unlikely((gate->without & WI_GATE_WITHOUT_RANKS) != 0))
-        return WI_RANKS - 1;
-    const int rank = (int)ask->class * 2 + 1;
-    if (wi_likely(wi_load_relaxed(&gate->crowded) == 0) || ask->client == 0)
+    const int rank = upper_rank(ask->class);
+    if (wi_load_relaxed(&gate->crowded) == 0 || ask->client == 0)
         return rank;
     return wi_fair_is_heavy(&gate->fair, ask->client) ? rank - 1 : rank;
 }
@@ -85,30 +121,23 @@ static enum wi_gate_verdict decide(struct wi_gate *gate, const struct wi_gate_as
                                    struct wi_gate_ticket *ticket)
 {
     const int rank = rank_of(gate, ask);
-    ticket->route = route_index(ask->route);
-    const int64_t known = wi_cost_work(&gate->routes[ticket->route]);
-    const int64_t work = known >= 0 ? known : wi_load_relaxed(&gate->unknown);
-    wi_vqueue_offer(&gate->work, rank, work);
-    if (wi_unlikely(ask->deadline != WEIR_NO_DEADLINE) && is_late(gate, ask, work))
+    if (ask->deadline != WEIR_NO_DEADLINE &&
+        is_late(gate, ask, estimate(gate, &gate->routes[ticket->route].work)))
         return WI_GATE_SHED_LATE;
-
-    weir_time since = ask->arrived > ask->now - FORGIVEN_NS ? ask->arrived : ask->now - FORGIVEN_NS;
-    since = since < ask->now ? since : ask->now;
-    ticket->work_ns = wi_vqueue_bound(&gate->work, work);
-    ticket->held_ns = 0;
-    ticket->wait_ns = wi_vqueue_backlog(&gate->work, ask->now);
-    if (!wi_vqueue_take(&gate->work, rank, ticket->work_ns, ask->now, since))
+    if (!take_work(gate, ask, rank, ticket))
         return WI_GATE_SHED_WORK;
-    if (gate->slots > 0 && !take_slot(gate, ask, rank, since, ticket))
+    if (gate->slots > 0 && !take_slot(gate, ask, rank, ticket))
         return WI_GATE_SHED_SLOTS;
     return WI_GATE_ADMIT;
 }
 
-enum wi_gate_verdict wi_gate_ask(struct wi_gate *gate, const struct wi_gate_ask *ask,
-                                 struct wi_gate_ticket *ticket)
+/* The general case, out of the way of the usual one. */
+static __attribute__((noinline)) enum wi_gate_verdict ask_fully(struct wi_gate *gate,
+                                                                const struct wi_gate_ask *ask,
+                                                                struct wi_gate_ticket *ticket)
 {
     const enum wi_gate_verdict verdict = decide(gate, ask, ticket);
-    if (wi_likely(wi_load_relaxed(&gate->crowded) == 0) || ask->client == 0)
+    if (wi_load_relaxed(&gate->crowded) == 0 || ask->client == 0)
         return verdict;
     if (verdict == WI_GATE_ADMIT)
         wi_fair_admitted(&gate->fair, ask->client, ticket->work_ns);
@@ -117,10 +146,19 @@ enum wi_gate_verdict wi_gate_ask(struct wi_gate *gate, const struct wi_gate_ask 
     return verdict;
 }
 
+enum wi_gate_verdict wi_gate_ask(struct wi_gate *gate, const struct wi_gate_ask *ask,
+                                 struct wi_gate_ticket *ticket)
+{
+    ticket->route = route_index(ask->route);
+    if (wi_unlikely(wi_load_relaxed(&gate->plain_ask) == 0 || ask->deadline != WEIR_NO_DEADLINE))
+        return ask_fully(gate, ask, ticket);
+    const bool admitted = take_work(gate, ask, upper_rank(ask->class), ticket);
+    return wi_likely(admitted) ? WI_GATE_ADMIT : WI_GATE_SHED_WORK;
+}
+
 void wi_gate_started(struct wi_gate *gate, const struct wi_gate_ticket *ticket, int64_t waited_ns)
 {
-    const int64_t excess = wi_cost_bound(waited_ns) - ticket->wait_ns;
-    (void)wi_add_relaxed(&gate->starts, wi_tally(excess));
+    (void)wi_add_relaxed(&gate->starts, wi_tally(waited_ns - ticket->wait_ns));
 }
 
 bool wi_gate_is_late(const struct wi_gate_ticket *ticket, weir_time now, weir_time arrived,
@@ -144,25 +182,43 @@ void wi_gate_overran(struct wi_gate *gate, struct wi_gate_ticket *ticket, int64_
     ticket->work_ns += more;
 }
 
+static int64_t excess(const struct wi_vqueue *queue, int64_t cost_ns, int64_t charged_ns)
+{
+    return wi_vqueue_bound(queue, cost_ns) - charged_ns;
+}
+
+/* The general case, out of the way of the usual one. */
+static __attribute__((noinline)) void end_fully(struct wi_gate *gate,
+                                                const struct wi_gate_ticket *ticket,
+                                                int64_t work_ns, int64_t held_ns)
+{
+    struct wi_gate_route *route = &gate->routes[ticket->route];
+    const int64_t work = wi_cost_learn(&route->work, work_ns);
+    const int64_t held = gate->slots > 0 ? wi_cost_learn(&route->held, held_ns) : 0;
+    if ((gate->without & WI_GATE_WITHOUT_CORRECTION) != 0)
+        return;
+    wi_vqueue_correct(&gate->work, excess(&gate->work, work, ticket->work_ns));
+    if (gate->slots > 0)
+        wi_vqueue_correct(&gate->held, excess(&gate->held, held, ticket->held_ns));
+}
+
 void wi_gate_ended(struct wi_gate *gate, const struct wi_gate_ticket *ticket, int64_t work_ns,
                    int64_t held_ns)
 {
-    struct wi_cost *cost = &gate->routes[ticket->route];
-    work_ns = wi_cost_plausible(wi_cost_work(cost), wi_cost_bound(work_ns));
-    held_ns = wi_cost_plausible(wi_cost_held(cost), wi_cost_bound(held_ns));
-    wi_cost_learn(cost, work_ns, held_ns);
-    (void)wi_add_relaxed(&gate->ends, wi_tally(held_ns));
-    if (wi_unlikely((gate->without & WI_GATE_WITHOUT_CORRECTION) != 0))
+    struct wi_cost *cost = &gate->routes[ticket->route].work;
+    if (wi_unlikely(!gate->plain_end || wi_load_relaxed(&cost->samples) < WI_COST_SAMPLES)) {
+        end_fully(gate, ticket, work_ns, held_ns);
         return;
-    wi_vqueue_correct(&gate->work, wi_vqueue_bound(&gate->work, work_ns) - ticket->work_ns);
-    if (gate->slots > 0)
-        wi_vqueue_correct(&gate->held, wi_vqueue_bound(&gate->held, held_ns) - ticket->held_ns);
+    }
+    const int64_t work = wi_cost_learn_settled(cost, work_ns);
+    wi_vqueue_correct(&gate->work, excess(&gate->work, work, ticket->work_ns));
 }
 
 void wi_gate_dropped(struct wi_gate *gate, const struct wi_gate_ticket *ticket)
 {
     wi_vqueue_correct(&gate->work, -ticket->work_ns);
-    wi_vqueue_correct(&gate->held, -ticket->held_ns);
+    if (gate->slots > 0)
+        wi_vqueue_correct(&gate->held, -ticket->held_ns);
 }
 
 bool wi_gate_due(struct wi_gate *gate, weir_time now)
@@ -199,7 +255,6 @@ static double brake(struct wi_gate *gate, double dt_s)
     const struct wi_brake_sample sample = {
         .dt_s = dt_s,
         .starts = wi_swap_acq_rel(&gate->starts, 0),
-        .ends = wi_swap_acq_rel(&gate->ends, 0),
         .depth_s = (double)wi_load_relaxed(&gate->work.depth[0]) * 1e-9,
     };
     const double by = wi_brake_tick(&gate->brake, &sample);
@@ -210,7 +265,8 @@ static double brake(struct wi_gate *gate, double dt_s)
 void wi_gate_tick(struct wi_gate *gate, weir_time now, int64_t overhead_ns)
 {
     const double dt_s = (double)(now - gate->last_tick) * 1e-9;
-    gate->last_tick = now;
+    if (dt_s > 0.0 || dt_s * 1e9 < -(double)STEP_NS)
+        gate->last_tick = now;
     if (dt_s > 1e-6 && dt_s < 3600.0) {
         const double workers = capacity(gate, dt_s, overhead_ns);
         const double by = brake(gate, dt_s);
@@ -221,6 +277,7 @@ void wi_gate_tick(struct wi_gate *gate, weir_time now, int64_t overhead_ns)
         if (crowded)
             wi_fair_tick(&gate->fair, dt_s);
         wi_store_relaxed(&gate->crowded, crowded);
+        wi_store_relaxed(&gate->plain_ask, !crowded && gate->slots == 0);
         const double cost_s = wi_vqueue_cost_s(&gate->work);
         if (cost_s > 0.0)
             wi_store_relaxed(&gate->unknown, (int64_t)(cost_s * 1e9));
@@ -251,14 +308,21 @@ int64_t wi_gate_retry_after(const struct wi_gate *gate, uint64_t random)
 
 int64_t wi_gate_route_cost(const struct wi_gate *gate, uint32_t route)
 {
-    const int64_t known = wi_cost_work(&gate->routes[route_index(route)]);
+    const int64_t known = wi_cost_mean(&gate->routes[route_index(route)].work);
+    return known > 0 ? known : 0;
+}
+
+int64_t wi_gate_route_held(const struct wi_gate *gate, uint32_t route)
+{
+    const int64_t known = wi_cost_mean(&gate->routes[route_index(route)].held);
     return known > 0 ? known : 0;
 }
 
 void wi_gate_route_learn(struct wi_gate *gate, uint32_t route, int64_t work_ns, int64_t held_ns)
 {
-    wi_cost_learn(&gate->routes[route_index(route)], wi_cost_bound(work_ns),
-                  wi_cost_bound(held_ns));
+    struct wi_gate_route *learner = &gate->routes[route_index(route)];
+    (void)wi_cost_learn(&learner->work, work_ns);
+    (void)wi_cost_learn(&learner->held, held_ns);
 }
 
 void wi_gate_read(const struct wi_gate *gate, weir_time now, struct wi_gate_view *out)

@@ -74,7 +74,6 @@ enum wi_gate_verdict {
 enum {
     WI_GATE_WITHOUT_CORRECTION = 1 << 0, /* the charge stays what it was estimated to be */
     WI_GATE_WITHOUT_BRAKE = 1 << 1,      /* measured delays change nothing */
-    WI_GATE_WITHOUT_RANKS = 1 << 2,      /* all are of one rank */
 };
 
 struct wi_gate_opts {
@@ -101,21 +100,28 @@ struct wi_gate_ticket {
     uint32_t route;
 };
 
+struct wi_gate_route {
+    struct wi_cost work;
+    struct wi_cost held; /* learned where slots are bounded */
+    char apart[WI_APART_BYTES - 2 * sizeof(struct wi_cost)];
+};
+
 struct wi_gate {
     /* constant after init */
     int64_t slots;
     int workers;
     uint32_t without;
+    bool plain_end; /* nothing is left out, no slots */
     /* atomic */
     wi_atomic_i64 next_tick; /* NEVER while somebody ticks */
     wi_atomic_u64 starts;    /* since the last tick: waits less those foretold, see wi_tally() */
-    wi_atomic_u64 ends;      /* since the last tick: held times */
-    wi_atomic_u32 crowded;   /* whether more is offered than can be done: then ranks matter */
+    wi_atomic_u32 crowded;   /* whether more is offered than can be done: then clients matter */
+    wi_atomic_u32 plain_ask; /* neither crowded nor bounded by slots */
     wi_atomic_i64 unknown;   /* what a route without history is taken to cost */
     struct wi_vqueue work;
     struct wi_vqueue held;
     struct wi_fair fair;
-    struct wi_cost routes[WI_GATE_ROUTES];
+    struct wi_gate_route routes[WI_GATE_ROUTES];
     /* atomic: for readers */
     wi_atomic_i64 capacity_m; /* workers that requests get, in thousandths */
     wi_atomic_i64 brake_m;    /* what measured delay makes of it, in thousandths */
@@ -167,9 +173,10 @@ int64_t wi_gate_patience(const struct wi_gate *gate);
 /* After how long a refused client should come again; `random` spreads them. */
 int64_t wi_gate_retry_after(const struct wi_gate *gate, uint64_t random);
 
-/* What a process may hand to the next one: what a route costs, 0 if it is not known.  learn() is
- * for a gate that nobody asks yet. */
+/* What a process may hand to the next one: what a route takes, 0 if it is not known.  Slots are
+ * known where they are bounded.  learn() is for a gate that nobody asks yet. */
 int64_t wi_gate_route_cost(const struct wi_gate *gate, uint32_t route);
+int64_t wi_gate_route_held(const struct wi_gate *gate, uint32_t route);
 void wi_gate_route_learn(struct wi_gate *gate, uint32_t route, int64_t work_ns, int64_t held_ns);
 
 /* For people: a moment's figures, each of them true, together about. */

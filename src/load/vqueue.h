@@ -29,6 +29,7 @@ enum {
     WI_RANKS = 4,
     WI_VQUEUE_RATE_SHIFT = 20,
     WI_TALLY_SHIFT = 44,
+    WI_APART_BYTES = 64, /* of the caches; by padding, for a gate lies where an allocator put it */
 };
 
 #define WI_VQUEUE_AHEAD_MAX_NS (2 * WEIR_NS_PER_S)
@@ -38,11 +39,13 @@ struct wi_vqueue {
     /* constant after init */
     double servers;
     /* atomic */
-    _Alignas(64) wi_atomic_i64 done_at; /* the word */
-    wi_atomic_i64 ns_per_cost;          /* 1 / rate, times 2^WI_VQUEUE_RATE_SHIFT */
-    wi_atomic_i64 cost_max;             /* one request counts for at most this at once */
+    char apart[WI_APART_BYTES]; /* what all write is on other lines than what all read */
+    wi_atomic_i64 done_at;      /* the word */
+    wi_atomic_i64 ns_per_cost;  /* 1 / rate, times 2^WI_VQUEUE_RATE_SHIFT */
+    wi_atomic_i64 cost_max;     /* one request counts for at most this at once */
     wi_atomic_i64 depth[WI_RANKS];
-    _Alignas(64) wi_atomic_u64 offered[WI_RANKS]; /* since the last tick: see wi_tally */
+    char apart_too[WI_APART_BYTES];
+    wi_atomic_u64 offered[WI_RANKS]; /* since the last tick: see wi_tally() */
     /* atomic: for readers */
     wi_atomic_i64 load_m[WI_RANKS]; /* offered over capacity, of the rank and above; thousandths */
     /* guarded by the tick's turn */
@@ -52,15 +55,15 @@ struct wi_vqueue {
 };
 
 /* A count and a sum of times, also negative ones, in one word, so that one addition keeps both: 20
- * bits of count above 44 bits of 16 ns.  What overflows between two ticks spoils an average and
- * nothing else. */
+ * bits of count above 44 bits of ns.  What overflows between two ticks (a million requests, 2.4 h)
+ * spoils an average and nothing else. */
 static inline uint64_t wi_tally(int64_t ns)
 {
-    return (UINT64_C(1) << WI_TALLY_SHIFT) + (uint64_t)(ns >> 4);
+    return (UINT64_C(1) << WI_TALLY_SHIFT) + (uint64_t)ns;
 }
 
-/* In units of 16 ns: the low bits, as a signed number. */
-static inline int64_t wi_tally_sum(uint64_t tally)
+/* The low bits, as a signed number. */
+static inline int64_t wi_tally_ns(uint64_t tally)
 {
     const int above = 64 - WI_TALLY_SHIFT;
     return (int64_t)(tally << above) >> above;
@@ -68,12 +71,12 @@ static inline int64_t wi_tally_sum(uint64_t tally)
 
 static inline double wi_tally_count(uint64_t tally)
 {
-    return (double)((tally - (uint64_t)wi_tally_sum(tally)) >> WI_TALLY_SHIFT);
+    return (double)((tally - (uint64_t)wi_tally_ns(tally)) >> WI_TALLY_SHIFT);
 }
 
 static inline double wi_tally_s(uint64_t tally)
 {
-    return (double)wi_tally_sum(tally) * 16e-9;
+    return (double)wi_tally_ns(tally) * 1e-9;
 }
 
 void wi_vqueue_init(struct wi_vqueue *queue, double servers, weir_time now);
@@ -102,10 +105,11 @@ int64_t wi_vqueue_backlog(const struct wi_vqueue *queue, weir_time now);
 /* Brings a word that is too far ahead back; see the invariant. */
 void wi_vqueue_rein(struct wi_vqueue *queue, int64_t done_at, weir_time now);
 
-/* Takes in `cost_ns` if the backlog is within the rank's depth: true.  Time since `since` (at most
- * now) in which the queue stood empty is not lost: so a pause of ours is not taken for a surge. */
-static inline bool wi_vqueue_take(struct wi_vqueue *queue, int rank, int64_t cost_ns, weir_time now,
-                                  weir_time since)
+/* Takes in `cost_ns` if the backlog is within the rank's depth: the time that it will wait, else
+ * -1.  Time since `since` (at most now) in which the queue stood empty is not lost: so a pause of
+ * ours is not taken for a surge. */
+static inline int64_t wi_vqueue_take(struct wi_vqueue *queue, int rank, int64_t cost_ns,
+                                     weir_time now, weir_time since)
 {
     const int64_t latest = now + wi_load_relaxed(&queue->depth[rank]);
     const int64_t charge = wi_vqueue_ns(queue, cost_ns);
@@ -115,10 +119,10 @@ static inline bool wi_vqueue_take(struct wi_vqueue *queue, int rank, int64_t cos
         if (start > latest) {
             if (wi_unlikely(start > now + WI_VQUEUE_AHEAD_MAX_NS))
                 wi_vqueue_rein(queue, done_at, now);
-            return false;
+            return -1;
         }
         if (wi_likely(wi_cas_acq_rel(&queue->done_at, &done_at, start + charge)))
-            return true;
+            return start > now ? start - now : 0;
     }
 }
 

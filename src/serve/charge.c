@@ -62,12 +62,11 @@ void wi_charge_start(weir_server *server)
 static void share_costs(const struct wi_charge *charge)
 {
     for (uint32_t route = 0; route < WI_GATE_ROUTES; route++) {
-        const struct wi_cost *cost = &charge->gate->routes[route];
-        const int64_t work_ns = wi_cost_work(cost);
-        if (work_ns > 0) {
-            wi_store_relaxed(&charge->costs->work_ns[route], work_ns);
-            wi_store_relaxed(&charge->costs->held_ns[route], wi_cost_held(cost));
-        }
+        const int64_t work_ns = wi_gate_route_cost(charge->gate, route);
+        if (work_ns == 0)
+            continue;
+        wi_store_relaxed(&charge->costs->work_ns[route], work_ns);
+        wi_store_relaxed(&charge->costs->held_ns[route], wi_gate_route_held(charge->gate, route));
     }
 }
 

@@ -145,6 +145,27 @@ static void full_slots_shed_and_charge_no_work(void **state)
     assert_int_equal(backlog(NOW), before);
 }
 
+static void a_free_slot_refuses_nobody(void **state)
+{
+    (void)state;
+    struct wi_gate_ticket ticket;
+    open_gate(1, 2);
+    teach(3, 1000, 2 * WEIR_NS_PER_S);
+    struct wi_gate_ask ask = {
+        .now = NOW,
+        .arrived = NOW,
+        .deadline = NOW + WEIR_NS_PER_S,
+        .route = 3,
+        .class = WI_GATE_BATCH,
+        .room = true,
+    };
+    for (int i = 0; i < 20; i++) /* charged all the same */
+        assert_int_equal(wi_gate_ask(&gate, &ask, &ticket), WI_GATE_ADMIT);
+    ask.room = false;
+    ask.deadline = WEIR_NO_DEADLINE;
+    assert_int_equal(wi_gate_ask(&gate, &ask, &ticket), WI_GATE_SHED_SLOTS);
+}
+
 static void who_would_be_late_is_told_at_once(void **state)
 {
     (void)state;
@@ -414,6 +435,7 @@ int main(void)
         cmocka_unit_test_setup(a_long_request_is_charged_as_it_goes, set_up),
         cmocka_unit_test_setup(a_full_queue_sheds_for_want_of_work, set_up),
         cmocka_unit_test_setup(full_slots_shed_and_charge_no_work, set_up),
+        cmocka_unit_test_setup(a_free_slot_refuses_nobody, set_up),
         cmocka_unit_test_setup(who_would_be_late_is_told_at_once, set_up),
         cmocka_unit_test_setup(routes_beyond_the_last_share_it, set_up),
         cmocka_unit_test_setup(nonsense_reported_is_bounded, set_up),

@@ -214,8 +214,9 @@ static bool admit(struct process *p, struct request *r)
         .deadline =
             s->deadline_ms > 0 ? r->sent + (int64_t)(s->deadline_ms * 1e6) : WEIR_NO_DEADLINE,
         .route = r->stages.route,
-        .client = r->client,
-        .class = s->batch ? WI_GATE_BATCH : WI_GATE_INTERACTIVE,
+        .room = p->running + (int)p->line.count < w.opts->slots,
+        .client = w.opts->rankless ? 0 : r->client,
+        .class = s->batch && !w.opts->rankless ? WI_GATE_BATCH : WI_GATE_INTERACTIVE,
     };
     return wi_gate_ask(&p->gate, &ask, &r->ticket) == WI_GATE_ADMIT;
 }

@@ -45,6 +45,7 @@ struct model_opts {
     enum model_control control;
     enum model_work work;
     uint32_t without; /* parts of the law that are left out: WI_GATE_WITHOUT_* */
+    bool rankless;    /* the gate is told neither class nor client */
     uint64_t seed;
     double seconds;
     double warm_s; /* not counted */

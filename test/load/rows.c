@@ -22,6 +22,7 @@ static struct model_opts options(const struct row_setting *setting, double secon
     return (struct model_opts){
         .control = setting->control,
         .without = setting->without,
+        .rankless = setting->rankless,
         .work = setting->work,
         .seed = setting->seed,
         .seconds = seconds,

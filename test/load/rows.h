@@ -12,6 +12,7 @@
 struct row_setting {
     enum model_control control;
     uint32_t without;
+    bool rankless;
     enum model_work work;
     uint64_t seed;
     int workers;   /* 0: 1 */

@@ -31,7 +31,7 @@ static int set_up(void **state)
 static int fill(int64_t ms, weir_time now, weir_time since)
 {
     int taken = 0;
-    while (taken < 1000 && wi_vqueue_take(&queue, RANK, ms * MS, now, since))
+    while (taken < 1000 && wi_vqueue_take(&queue, RANK, ms * MS, now, since) >= 0)
         taken++;
     return taken;
 }
@@ -65,16 +65,16 @@ static void two_servers_drain_twice_as_fast(void **state)
 {
     (void)state;
     wi_vqueue_init(&queue, 2.0, NOW);
-    assert_true(wi_vqueue_take(&queue, RANK, 10 * MS, NOW, NOW));
+    assert_true(wi_vqueue_take(&queue, RANK, 10 * MS, NOW, NOW) >= 0);
     assert_int_equal(wi_vqueue_backlog(&queue, NOW), 5 * MS);
 }
 
 static void the_verdict_does_not_depend_on_the_cost(void **state)
 {
     (void)state;
-    assert_true(wi_vqueue_take(&queue, RANK, 99 * MS, NOW, NOW));
-    assert_true(wi_vqueue_take(&queue, RANK, WEIR_NS_PER_S, NOW, NOW));
-    assert_false(wi_vqueue_take(&queue, RANK, 0, NOW, NOW));
+    assert_true(wi_vqueue_take(&queue, RANK, 99 * MS, NOW, NOW) >= 0);
+    assert_true(wi_vqueue_take(&queue, RANK, WEIR_NS_PER_S, NOW, NOW) >= 0);
+    assert_int_equal(wi_vqueue_take(&queue, RANK, 0, NOW, NOW), -1);
 }
 
 static void a_pause_is_not_taken_for_a_surge(void **state)
@@ -82,7 +82,7 @@ static void a_pause_is_not_taken_for_a_surge(void **state)
     (void)state;
     /* 200 ms of requests at half the capacity, all read at the end of a pause. */
     for (int i = 0; i < 10; i++)
-        assert_true(wi_vqueue_take(&queue, RANK, 10 * MS, NOW + 200 * MS, NOW + i * 20 * MS));
+        assert_true(wi_vqueue_take(&queue, RANK, 10 * MS, NOW + 200 * MS, NOW + i * 20 * MS) >= 0);
     assert_int_equal(wi_vqueue_backlog(&queue, NOW + 200 * MS), 0);
 }
 
@@ -90,9 +90,9 @@ static void what_is_given_back_can_be_taken_again(void **state)
 {
     (void)state;
     (void)fill(10, NOW, NOW);
-    assert_false(wi_vqueue_take(&queue, RANK, 10 * MS, NOW, NOW));
+    assert_int_equal(wi_vqueue_take(&queue, RANK, 10 * MS, NOW, NOW), -1);
     wi_vqueue_correct(&queue, -10 * MS);
-    assert_true(wi_vqueue_take(&queue, RANK, 10 * MS, NOW, NOW));
+    assert_true(wi_vqueue_take(&queue, RANK, 10 * MS, NOW, NOW) >= 0);
 }
 
 static void an_idle_past_gives_no_credit(void **state)
@@ -154,10 +154,10 @@ static void a_clock_that_stepped_back_spoils_two_seconds_at_most(void **state)
 {
     (void)state;
     const weir_time then = NOW - 7200 * WEIR_NS_PER_S;
-    assert_false(wi_vqueue_take(&queue, RANK, MS, then, then));
+    assert_int_equal(wi_vqueue_take(&queue, RANK, MS, then, then), -1);
     assert_true(wi_vqueue_backlog(&queue, then) <= WI_VQUEUE_AHEAD_MAX_NS);
     const weir_time later = then + WI_VQUEUE_AHEAD_MAX_NS;
-    assert_true(wi_vqueue_take(&queue, RANK, MS, later, later));
+    assert_true(wi_vqueue_take(&queue, RANK, MS, later, later) >= 0);
 }
 
 static void a_clock_that_jumps_ahead_finds_an_empty_queue(void **state)
@@ -174,7 +174,7 @@ static void sums_that_ran_away_are_reined_in(void **state)
     (void)state;
     for (int i = 0; i < 100000; i++)
         wi_vqueue_correct(&queue, INT64_C(1) << 36);
-    assert_false(wi_vqueue_take(&queue, RANK, MS, NOW, NOW));
+    assert_int_equal(wi_vqueue_take(&queue, RANK, MS, NOW, NOW), -1);
     assert_int_equal(wi_vqueue_backlog(&queue, NOW), WI_VQUEUE_AHEAD_MAX_NS);
 }
 
@@ -200,7 +200,7 @@ static void *take_and_give(void *arg)
 {
     int64_t *taken = arg;
     for (int i = 0; i < ROUNDS; i++) {
-        if (wi_vqueue_take(&queue, RANK, 1000, NOW, NOW))
+        if (wi_vqueue_take(&queue, RANK, 1000, NOW, NOW) >= 0)
             *taken += 1000;
         wi_vqueue_correct(&queue, 300);
         *taken += 300;
