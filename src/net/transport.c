@@ -90,6 +90,11 @@ int64_t wi_transport_unsent(int fd)
     return wi_socket_unsent(fd);
 }
 
+enum wi_socket_end wi_transport_peer_end(int fd)
+{
+    return wi_socket_peer_end(fd);
+}
+
 int wi_transport_finish(int fd)
 {
     return wi_socket_finish(fd);

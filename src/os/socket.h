@@ -69,6 +69,15 @@ WEIR_CHECK int64_t wi_socket_write_slices(int fd, const struct wi_slice *slices,
 /* Bytes written that the peer has not acknowledged (a Unix peer: not read) yet, or a code. */
 WEIR_CHECK int64_t wi_socket_unsent(int fd);
 
+/* Whether the peer has ended, as far as the system knows; takes nothing from the socket. */
+enum wi_socket_end {
+    WI_SOCKET_OPEN,   /* it may still send */
+    WI_SOCKET_BEHIND, /* it sends no more, but something that it sent has not been read */
+    WI_SOCKET_ENDED,  /* it sends no more, and all has been read; it may still read */
+    WI_SOCKET_GONE,   /* reset, or closed on both sides */
+};
+enum wi_socket_end wi_socket_peer_end(int fd);
+
 /* Closes the sending side: the peer reads the end of the stream. */
 int wi_socket_finish(int fd);
 

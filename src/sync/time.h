@@ -13,4 +13,7 @@
  * somebody asked for starts from weir_now(). */
 weir_time wi_now_coarse(void);
 
+/* How far it may lie behind. */
+#define WI_NOW_COARSE_NS (10 * WEIR_NS_PER_MS)
+
 #endif

@@ -68,15 +68,9 @@ void wi_scope_let_go(struct weir_scope *scope)
 
 /* -- cancellation ----------------------------------------------------------------------------- */
 
-/* What is still to be done without a lock. */
-struct work {
-    struct weir_scope *scopes; /* next_claimed */
-    struct weir_after *afters; /* next */
-};
-
 /* Claims the scopes that the parker's owner has open inside of `within`, NULL: all. */
-static void claim_open(struct work *work, struct wi_parker *parker, struct wi_region *within,
-                       int cause)
+static void claim_open(struct wi_scope_work *work, struct wi_parker *parker,
+                       struct wi_region *within, int cause)
 {
     wi_lock(&parker->regions_lock);
     struct wi_region *at = wi_region_reached(parker, within);
@@ -92,14 +86,13 @@ static void claim_open(struct work *work, struct wi_parker *parker, struct wi_re
     wi_unlock(&parker->regions_lock);
 }
 
-/* While the owner cannot end. */
-static void cancel_owner(struct work *work, struct wi_parker *parker, int cause)
+void wi_scope_cancel_owner(struct wi_scope_work *work, struct wi_parker *parker, int cause)
 {
     const int first = wi_parker_cancel(parker, cause); /* a */
     claim_open(work, parker, NULL, first);
 }
 
-static void start_after_locked(struct work *work, struct weir_scope *scope,
+static void start_after_locked(struct wi_scope_work *work, struct weir_scope *scope,
                                struct weir_after *after)
 {
     after->started = true;
@@ -109,13 +102,13 @@ static void start_after_locked(struct work *work, struct weir_scope *scope,
 }
 
 /* Who waits to spawn is refused under the lock: the opener cannot free the scope before. */
-static void cancel_locked(struct work *work, struct weir_scope *scope, int cause)
+static void cancel_locked(struct wi_scope_work *work, struct weir_scope *scope, int cause)
 {
     if (scope->closing || !wi_region_cancel(&scope->region, cause)) /* b */
         return;
     for (struct wi_list *node = scope->children.next; node != &scope->children; node = node->next) {
         struct weir_task *child = wi_container_of(node, struct weir_task, sibling);
-        cancel_owner(work, &child->parker, cause);
+        wi_scope_cancel_owner(work, &child->parker, cause);
     }
     if (scope->region.parker != NULL)
         claim_open(work, scope->region.parker, &scope->region, cause);
@@ -126,7 +119,7 @@ static void cancel_locked(struct work *work, struct weir_scope *scope, int cause
         start_after_locked(work, scope, wi_container_of(node, struct weir_after, node));
 }
 
-static void finish(struct work *work)
+void wi_scope_cancel_rest(struct wi_scope_work *work)
 {
     struct weir_scope *scope;
     while ((scope = work->scopes) != NULL) {
@@ -145,14 +138,14 @@ static void finish(struct work *work)
 
 void wi_scope_cancel_below(struct wi_parker *parker, int cause)
 {
-    struct work work = { .scopes = NULL };
-    cancel_owner(&work, parker, cause);
-    finish(&work);
+    struct wi_scope_work work = { .scopes = NULL };
+    wi_scope_cancel_owner(&work, parker, cause);
+    wi_scope_cancel_rest(&work);
 }
 
 int wi_scope_after_add(struct weir_scope *scope, struct weir_after *after)
 {
-    struct work work = { .scopes = NULL };
+    struct wi_scope_work work = { .scopes = NULL };
     wi_lock(&scope->lock);
     const bool closing = scope->closing;
     if (!closing) {
@@ -161,7 +154,7 @@ int wi_scope_after_add(struct weir_scope *scope, struct weir_after *after)
             start_after_locked(&work, scope, after);
     }
     wi_unlock(&scope->lock);
-    finish(&work);
+    wi_scope_cancel_rest(&work);
     return closing ? WEIR_ECANCELED : 0;
 }
 
@@ -257,7 +250,7 @@ void wi_scope_child_join(struct weir_scope *scope, struct weir_task *task)
     wi_unlock(&scope->lock);
 }
 
-static void child_failed_locked(struct work *work, struct weir_scope *scope,
+static void child_failed_locked(struct wi_scope_work *work, struct weir_scope *scope,
                                 const struct weir_task *task, int result)
 {
     const int cause = wi_region_cause(&scope->region);
@@ -281,7 +274,7 @@ static void child_failed_locked(struct work *work, struct weir_scope *scope,
 bool wi_scope_child_failing(struct weir_scope *scope, struct weir_task *task,
                             const struct wi_extras *extras)
 {
-    struct work work = { .scopes = NULL };
+    struct wi_scope_work work = { .scopes = NULL };
     wi_lock(&scope->lock);
     /* A scope that nobody opened has nobody who would release it. */
     const bool first = scope->region.parker != NULL && scope->error.code == 0;
@@ -294,7 +287,7 @@ bool wi_scope_child_failing(struct weir_scope *scope, struct weir_task *task,
         wi_store_relaxed(&task->flags, wi_load_relaxed(&task->flags) | WI_TASK_FAILURE_TOLD);
     }
     wi_unlock(&scope->lock);
-    finish(&work);
+    wi_scope_cancel_rest(&work);
     return taken;
 }
 
@@ -302,11 +295,11 @@ void wi_scope_child_failed(struct weir_scope *scope, const struct weir_task *tas
 {
     if (wi_task_is(task, WI_TASK_FAILURE_TOLD))
         return;
-    struct work work = { .scopes = NULL };
+    struct wi_scope_work work = { .scopes = NULL };
     wi_lock(&scope->lock);
     child_failed_locked(&work, scope, task, result);
     wi_unlock(&scope->lock);
-    finish(&work);
+    wi_scope_cancel_rest(&work);
 }
 
 void wi_scope_child_ended(struct weir_scope *scope, struct weir_task *task)
@@ -445,11 +438,11 @@ void weir_scope_cancel(weir_scope *scope, int cause)
 {
     wi_bug_unless(scope != NULL);
     wi_bug_unless_cmp(cause, <, 0);
-    struct work work = { .scopes = NULL };
+    struct wi_scope_work work = { .scopes = NULL };
     wi_lock(&scope->lock);
     cancel_locked(&work, scope, cause);
     wi_unlock(&scope->lock);
-    finish(&work);
+    wi_scope_cancel_rest(&work);
 }
 
 static void check_closer(const struct weir_scope *scope, const struct wi_parker *parker)

@@ -101,6 +101,15 @@ bool wi_scope_after_remove(struct weir_scope *scope, struct weir_after *after);
 /* Cancels whoever the parker is of, and everything below; the caller has a handle of the task. */
 void wi_scope_cancel_below(struct wi_parker *parker, int cause);
 
+/* The same in two halves: while the caller knows that the owner cannot end or become another's,
+ * also under a lock of his; and the rest, without a lock, when that does not matter any more. */
+struct wi_scope_work {
+    struct weir_scope *scopes; /* next_claimed */
+    struct weir_after *afters; /* next */
+};
+void wi_scope_cancel_owner(struct wi_scope_work *work, struct wi_parker *parker, int cause);
+void wi_scope_cancel_rest(struct wi_scope_work *work);
+
 /* Waits until there is no child. 0, WEIR_ETIMEDOUT or (CANCELABLE) WEIR_ECANCELED. */
 int wi_scope_wait(struct weir_scope *scope, weir_time deadline, enum wi_wait_kind kind);
 

@@ -240,6 +240,56 @@ static void abort_resets_the_peer(void **state)
     wi_socket_close(listener);
 }
 
+/* Waits until the end is that; what has been sent takes a moment to arrive. */
+static void await_peer_end(int fd, enum wi_socket_end want)
+{
+    const weir_time until = in_ms(PATIENCE_MS);
+    while (wi_socket_peer_end(fd) != want) {
+        assert_true(wi_clock_now() < until);
+        (void)usleep(100);
+    }
+}
+
+static void the_end_of_a_peer_is_told_without_a_read(void **state)
+{
+    (void)state;
+    struct wi_addr local;
+    char data[8];
+    const int listener = listen_at("127.0.0.1:0", &local);
+    int client = connect_to(&local);
+    int server = accept_from(listener);
+    assert_int_equal(wi_socket_peer_end(server), WI_SOCKET_OPEN);
+    assert_int_equal(wi_socket_write(client, "abc", 3), 3);
+    await(server, WI_POLL_READ);
+    assert_int_equal(wi_socket_peer_end(server), WI_SOCKET_OPEN);
+    assert_int_equal(wi_socket_finish(client), 0);
+    await_peer_end(server, WI_SOCKET_BEHIND);
+    assert_int_equal(wi_socket_read(server, data, sizeof(data)), 3);
+    assert_int_equal(wi_socket_peer_end(server), WI_SOCKET_ENDED);
+    wi_socket_abort(client);
+    await_peer_end(server, WI_SOCKET_GONE);
+    wi_socket_close(server);
+
+    /* A close cannot be told from a finish until something is sent there. */
+    client = connect_to(&local);
+    server = accept_from(listener);
+    wi_socket_close(client);
+    await_peer_end(server, WI_SOCKET_ENDED);
+    assert_int_equal(wi_socket_write(server, "x", 1), 1);
+    await_peer_end(server, WI_SOCKET_GONE);
+    wi_socket_close(server);
+    wi_socket_close(listener);
+
+    int fds[2];
+    assert_int_equal(wi_socket_pair(fds), 0);
+    assert_int_equal(wi_socket_peer_end(fds[0]), WI_SOCKET_OPEN);
+    assert_int_equal(wi_socket_finish(fds[1]), 0);
+    assert_int_equal(wi_socket_peer_end(fds[0]), WI_SOCKET_ENDED);
+    wi_socket_close(fds[1]);
+    assert_int_equal(wi_socket_peer_end(fds[0]), WI_SOCKET_GONE);
+    wi_socket_close(fds[0]);
+}
+
 static void writing_to_a_closed_peer_gives_a_code_and_no_signal(void **state)
 {
     (void)state;
@@ -412,6 +462,7 @@ int main(void)
         cmocka_unit_test(connecting_where_nobody_listens_is_refused),
         cmocka_unit_test(finish_gives_the_peer_the_end_and_keeps_the_other_way_open),
         cmocka_unit_test(abort_resets_the_peer),
+        cmocka_unit_test(the_end_of_a_peer_is_told_without_a_read),
         cmocka_unit_test(writing_to_a_closed_peer_gives_a_code_and_no_signal),
         cmocka_unit_test(a_full_socket_says_not_ready),
         cmocka_unit_test(slices_arrive_in_order),

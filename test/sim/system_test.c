@@ -206,9 +206,12 @@ static void ends_and_resets_are_those_of_tcp(void **state)
     int fds[2];
     char byte;
     connect_pair(fds); /* an orderly close: the end; writing works once, then breaks */
+    assert_int_equal(wi_socket_peer_end(fds[1]), WI_SOCKET_OPEN);
     wi_socket_close(fds[0]);
+    assert_int_equal(wi_socket_peer_end(fds[1]), WI_SOCKET_ENDED);
     assert_int_equal(wi_socket_read(fds[1], &byte, 1), 0);
     assert_int_equal(wi_socket_write(fds[1], "x", 1), 1);
+    assert_int_equal(wi_socket_peer_end(fds[1]), WI_SOCKET_GONE);
     assert_int_equal(wi_socket_read(fds[1], &byte, 1), WEIR_ECONNRESET);
     assert_int_equal(wi_socket_read(fds[1], &byte, 1), 0);
     assert_int_equal(wi_socket_write(fds[1], "x", 1), WEIR_EPIPE);
@@ -233,6 +236,11 @@ static void ends_and_resets_are_those_of_tcp(void **state)
     assert_int_equal(wi_socket_write(fds[0], "x", 1), WEIR_EPIPE);
     assert_int_equal(wi_socket_write(fds[1], "y", 1), 1);
     assert_int_equal(wi_socket_read(fds[0], &byte, 1), 1);
+
+    connect_pair(fds);
+    assert_int_equal(wi_socket_write(fds[0], "x", 1), 1);
+    assert_int_equal(wi_socket_finish(fds[0]), 0);
+    assert_int_equal(wi_socket_peer_end(fds[1]), WI_SOCKET_BEHIND);
 }
 
 static void listeners_bound_refuse_and_reset(void **state)

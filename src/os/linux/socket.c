@@ -17,6 +17,7 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -247,6 +248,19 @@ int64_t wi_socket_unsent(int fd)
 {
     int bytes = 0;
     return ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : wi_os_code();
+}
+
+enum wi_socket_end wi_socket_peer_end(int fd)
+{
+    struct pollfd look = { .fd = fd, .events = POLLRDHUP };
+    if (poll(&look, 1, 0) <= 0)
+        return WI_SOCKET_OPEN;
+    if ((look.revents & (POLLHUP | POLLERR)) != 0)
+        return WI_SOCKET_GONE;
+    if ((look.revents & POLLRDHUP) == 0)
+        return WI_SOCKET_OPEN;
+    int unread = 0;
+    return ioctl(fd, SIOCINQ, &unread) == 0 && unread > 0 ? WI_SOCKET_BEHIND : WI_SOCKET_ENDED;
 }
 
 int wi_socket_finish(int fd)

@@ -684,6 +684,18 @@ int64_t wi_socket_unsent(int fd)
 
 /* Ending */
 
+enum wi_socket_end wi_socket_peer_end(int fd)
+{
+    const struct stream *stream = stream_at(fd);
+    if (stream == NULL)
+        return WI_SOCKET_OPEN;
+    if (stream->broken)
+        return WI_SOCKET_GONE;
+    if (!stream->ended)
+        return WI_SOCKET_OPEN;
+    return stream->stored > 0 ? WI_SOCKET_BEHIND : WI_SOCKET_ENDED;
+}
+
 int wi_socket_finish(int fd)
 {
     struct stream *stream = stream_at(fd);
