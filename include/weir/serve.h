@@ -21,9 +21,9 @@ typedef struct weir_reply weir_reply;
 /* Answers one request.  Request and reply are valid until it returns.
  *
  * The result, when nothing went out yet: 0 or more gives 204.  A negative code gives a log line and
- * 500; but WEIR_ECANCELED gives 503, it or WEIR_ETIMEDOUT behind the request's deadline 504, and
- * what weir_request_read() said of a bad body the status for that (400, 408, 413).  A negative code
- * in the middle of a streamed reply cuts the connection.
+ * 500; but WEIR_ECANCELED, which is no error and not logged, gives 503, it or WEIR_ETIMEDOUT behind
+ * the request's deadline 504, and what weir_request_read() said of a bad body the status for that
+ * (400, 408, 413).  A negative code in the middle of a streamed reply cuts the connection.
  *
  * Deadline.  A request has one, weir_request_deadline(): the earliest of its route's bound
  * (deadline_ns, request_ns_max) and of what its client says it will wait, both counted from the
@@ -35,7 +35,15 @@ typedef struct weir_reply weir_reply;
  * as good as none.  So a client may bring its deadline forward and never put it off.
  * A request whose deadline has passed before its handler began is answered 504 and not begun.
  * Later the deadline is the handler's ambient one: behind it waits return WEIR_ECANCELED, and
- * weir_cancel_cause() WEIR_ETIMEDOUT, there and in the tasks and blocking calls that it started. */
+ * weir_cancel_cause() WEIR_ETIMEDOUT, there and in the tasks and blocking calls that it started.
+ *
+ * Leaving.  A client that resets or closes its connection cancels the handler, and the scopes that
+ * it has open, with the cause WEIR_ECONNRESET; a request of it that still waits for its turn is not
+ * begun.  A closed connection looks like one whose sending side is finished, so finishing counts as
+ * leaving, unless the server's half_close says that its clients do that and wait for answers.  It
+ * counts when all that was sent before has been read and answered, but for the last request: so
+ * whoever sends requests ahead and finishes behind them loses none of their answers, and of the
+ * last one those alone that take a wait. */
 typedef int weir_handler(weir_request *request, weir_reply *reply, void *user);
 
 /* Limits; 0 means the default in brackets, a negative number no limit, or the most that is safe
@@ -63,6 +71,7 @@ struct weir_server_opts {
     int64_t retry_after_s;  /* of a 503 [1] */
     int backlog;            /* of listeners [4,096]; negative: WEIR_EINVAL */
     bool admission_off;     /* no admission by work, see above */
+    bool half_close;        /* a client that finishes its sending side has not left [it has] */
 };
 
 struct weir_route_opts {
@@ -153,6 +162,7 @@ struct weir_server_stats {
                           would have */
     /* by admission, of class interactive and batch: for want of workers, of places to run */
     int64_t shed_work, shed_work_batch, shed_slots, shed_slots_batch;
+    int64_t late; /* begun in time, answered after the deadline */
 };
 /* Reads them.  Callers: any thread; never waits. */
 WEIR_API void weir_server_stats_read(weir_server *server, struct weir_server_stats *out);

@@ -39,6 +39,7 @@ void wi_numbers_take_server(struct wi_numbers *numbers, const struct weir_server
     set(numbers, WI_N_TIMED_OUT_HEADS, stats->timed_out_heads);
     set(numbers, WI_N_TIMED_OUT_BODIES, stats->timed_out_bodies);
     set(numbers, WI_N_CLIENT_GONE, stats->client_gone);
+    set(numbers, WI_N_LATE, stats->late);
     set(numbers, WI_N_HANDLER_ERRORS, stats->handler_errors);
     set(numbers, WI_N_BYTES_IN, stats->bytes_in);
     set(numbers, WI_N_BYTES_OUT, stats->bytes_out);

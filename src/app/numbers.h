@@ -50,6 +50,8 @@ enum wi_number_kind {
     X(TIMED_OUT_BODIES, WI_COUNTER, "weir_timeouts_total", "part=\"body\"", "")                    \
     X(CLIENT_GONE, WI_COUNTER, "weir_clients_gone_total", "",                                      \
       "Clients that left before their answer.")                                                    \
+    X(LATE, WI_COUNTER, "weir_late_replies_total", "",                                             \
+      "Replies of a handler that came after the deadline of their request.")                       \
     X(HANDLER_ERRORS, WI_COUNTER, "weir_handler_errors_total", "",                                 \
       "Handlers that returned an error code.")                                                     \
     X(BYTES_IN, WI_COUNTER, "weir_received_bytes_total", "", "Bytes read from clients.")           \

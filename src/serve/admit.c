@@ -13,14 +13,14 @@
  * one of the two sees the other.  Who fails to count in at all (WI_ADMIT_WAIT) touches nothing.
  *
  * Waiting in vain: a request that waited longer than waiting_age_max_ns, on the line or for a
- * worker, is answered 503, and one whose deadline has passed 504, when its turn comes or by the
- * sweep, whichever is first.
+ * worker, or whose client has left (gone.c) is answered 503, and one whose deadline has passed 504,
+ * when its turn comes or by the sweep, whichever is first.
  *
  * Threads: any. */
 #include "base/check.h"
 #include "serve/edge.h"
+#include "serve/gone.h"
 #include "serve/request.h"
-#include "sync/time.h"
 
 static struct weir_request *request_at(struct wi_list *node)
 {
@@ -50,6 +50,7 @@ enum fate {
     FATE_GOOD,
     FATE_AGED,
     FATE_LATE,
+    FATE_GONE,
     FATE_DRAINED,
 };
 
@@ -60,6 +61,7 @@ static const struct {
 } ends[] = {
     [FATE_AGED] = { WI_COUNT_SHED_AGE, 503, "waited too long\n" },
     [FATE_LATE] = { WI_COUNT_SHED_LATE, 504, WI_REPLY_LATE },
+    [FATE_GONE] = { WI_COUNT_CLIENT_GONE, 503, "the client has left\n" },
     [FATE_DRAINED] = { WI_COUNT_SHED_DRAINING, 503, "going away\n" },
 };
 
@@ -74,9 +76,17 @@ static enum fate fate_of(const struct weir_request *request, weir_time now)
     return FATE_GOOD;
 }
 
+/* Of one on the line. */
+static enum fate fate_of_waiting(const struct weir_request *request, weir_time now)
+{
+    const enum fate fate = fate_of(request, now);
+    return fate == FATE_GOOD && wi_gone_waiting(request, now) ? FATE_GONE : fate;
+}
+
 /* Answers it; it is gone. */
 static void turn_away(struct weir_request *request, enum fate fate)
 {
+    wi_bug_unless_cmp(fate, !=, FATE_GOOD);
     wi_count(request->server, ends[fate].counter, 1);
     wi_charge_drop(request->server, &request->ticket);
     wi_edge_refuse(request, ends[fate].status, ends[fate].text);
@@ -84,9 +94,12 @@ static void turn_away(struct weir_request *request, enum fate fate)
 
 bool wi_admit_turn_away(struct weir_request *request, weir_time now)
 {
-    const enum fate fate = fate_of(request, now);
-    if (wi_likely(fate == FATE_GOOD))
-        return false;
+    enum fate fate = fate_of(request, now);
+    if (wi_likely(fate == FATE_GOOD)) {
+        if (wi_likely(wi_gone_watch(request)))
+            return false;
+        fate = FATE_GONE;
+    }
     wi_admit_end(request->server);
     turn_away(request, fate);
     return true;
@@ -144,7 +157,7 @@ static void pump(struct weir_server *server)
     struct weir_request *request;
     while ((request = next_to_run(server)) != NULL) {
         request->ready = weir_now();
-        const enum fate fate = fate_of(request, request->ready);
+        const enum fate fate = fate_of_waiting(request, request->ready);
         if (fate != FATE_GOOD) {
             count_out(server);
             turn_away(request, fate);
@@ -196,7 +209,7 @@ static struct weir_request *take_place_locked(struct weir_server *server,
     if (!wi_run_same_task(route, oldest->route))
         return NULL;
     oldest->ready = weir_now();
-    if (fate_of(oldest, oldest->ready) != FATE_GOOD)
+    if (fate_of_waiting(oldest, oldest->ready) != FATE_GOOD)
         return NULL;
     wi_list_remove(&oldest->waiting_node);
     (void)wi_sub_relaxed(&server->counters->waiting, 1);
@@ -223,7 +236,7 @@ static void take_expired(struct weir_server *server, weir_time now, bool all, st
     struct wi_list *next;
     for (struct wi_list *node = server->waiting.next; node != &server->waiting; node = next) {
         next = node->next;
-        if (!all && fate_of(request_at(node), now) == FATE_GOOD)
+        if (!all && fate_of_waiting(request_at(node), now) == FATE_GOOD)
             continue;
         wi_list_remove(node);
         wi_list_push_back(out, node);
@@ -240,7 +253,8 @@ void wi_admit_expire(struct weir_server *server, weir_time now, bool all)
     struct wi_list *node;
     while ((node = wi_list_pop_front(&expired)) != NULL) {
         struct weir_request *request = request_at(node);
-        turn_away(request, all ? FATE_DRAINED : fate_of(request, now));
+        const enum fate fate = all ? FATE_DRAINED : fate_of_waiting(request, now);
+        turn_away(request, fate != FATE_GOOD ? fate : FATE_AGED); /* patience has grown since */
     }
 }
 

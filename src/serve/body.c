@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "http/status.h"
 #include "loop/io.h"
+#include "serve/gone.h"
 #include "serve/request.h"
 #include "weir/task.h"
 
@@ -68,7 +69,7 @@ static int64_t receive(struct weir_request *request, void *data, size_t bytes, w
             continue;
         }
         request->body_error = got == 0 ? WEIR_EEOF : (int)got;
-        wi_count(request->server, WI_COUNT_CLIENT_GONE, 1);
+        wi_request_count_left(request);
         return request->body_error;
     }
 }
@@ -118,6 +119,8 @@ static int read_straight(struct weir_request *request, void *data, size_t bytes,
     const int said = wi_http_body_decode(&request->body, data, (size_t)got, &used, &piece);
     wi_bug_unless_cmp(said, ==, WI_HTTP_DECODE_DATA);
     wi_bug_unless_cmp((int64_t)used, ==, got);
+    if (request->body.left == 0)
+        wi_gone_body_ended(request);
     return (int)got;
 }
 
@@ -139,6 +142,7 @@ static int read_decoded(struct weir_request *request, void *data, size_t bytes)
         request->in_len -= used;
         if (said == WI_HTTP_DECODE_DONE) {
             request->body_done = true;
+            wi_gone_body_ended(request);
             return 0;
         }
         if (said == WI_HTTP_DECODE_DATA) {

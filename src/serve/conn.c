@@ -7,6 +7,7 @@
  *   BUSY    somebody owns the record.  A free record stays BUSY, so late events find it owned.
  *   READY   readiness was told since the owner last cleared it
  *   HANGUP  the peer's end was told; never cleared while the connection lives
+ *   SERVED, AHEAD  a request's handler runs: gone.c, which also takes step a where an end is told
  *
  * Protocol.
  *   event:   a: or-in READY (and HANGUP), acquire-release.
@@ -36,6 +37,7 @@
 #include "base/check.h"
 #include "loop/stable.h"
 #include "serve/edge.h"
+#include "serve/gone.h"
 #include "serve/pace.h"
 #include "task/runtime.h"
 
@@ -76,16 +78,20 @@ static void on_ready(struct wi_watch *watch, uint32_t ready)
     uint32_t bits = 0;
     if ((ready & (WI_POLL_READ | WI_POLL_HANGUP | WI_POLL_ERROR)) != 0)
         bits |= WI_CONN_READY;
-    if ((ready & (WI_POLL_HANGUP | WI_POLL_ERROR)) != 0)
-        bits |= WI_CONN_HANGUP;
-    const uint32_t before =
-        bits != 0 ? wi_or_acq_rel(&conn->state, bits) : wi_load_acquire(&conn->state); /* a */
-    if ((before & WI_CONN_BUSY) != 0) {
+    const bool ended = (ready & (WI_POLL_HANGUP | WI_POLL_ERROR)) != 0;
+    uint32_t before = 0;
+    if (wi_unlikely(ended))
+        before = wi_gone_told(conn, ready, bits | WI_CONN_HANGUP); /* a, c */
+    else if (bits != 0)
+        before = wi_or_acq_rel(&conn->state, bits); /* a */
+    else
+        before = wi_load_acquire(&conn->state);
+    if ((before & WI_CONN_BUSY) == 0) {
+        if (bits != 0 && try_own(conn)) /* b */
+            wi_edge_drive(conn);
+    } else if (!ended) {
         wi_io_on_ready(watch, ready); /* c */
-        return;
     }
-    if (bits != 0 && try_own(conn)) /* b */
-        wi_edge_drive(conn);
 }
 
 static void on_again(struct wi_post *post)

@@ -13,12 +13,15 @@
 #include "net/transport.h"
 #include "serve/blocks.h"
 #include "serve/server.h"
+#include "sync/lock.h"
 
 /* Bits of the state word. */
 enum {
     WI_CONN_BUSY = 1u,   /* somebody owns the record; free records stay so */
     WI_CONN_READY = 2u,  /* readiness was told while it was busy */
     WI_CONN_HANGUP = 4u, /* the peer's end was told; stays */
+    WI_CONN_SERVED = 8u, /* a request's handler runs, see gone.c */
+    WI_CONN_AHEAD = 16u, /* the next request has come with it */
 };
 
 enum wi_conn_phase {
@@ -26,6 +29,8 @@ enum wi_conn_phase {
     WI_CONN_HEAD,   /* a part of a head lies in `head` */
     WI_CONN_LINGER, /* the answer said close and our side is finished: the rest is discarded */
 };
+
+struct wi_parker;
 
 struct wi_conn {
     struct wi_io io;      /* io.watch.fd is the socket */
@@ -35,6 +40,10 @@ struct wi_conn {
     wi_atomic_u32 state;
     wi_atomic_i64 deadline; /* of the phase; the sweep looks without owning */
     wi_atomic_ptr server;   /* whose it is; NULL while free */
+
+    struct wi_lock ending; /* held while the peer's end is told; not made anew, as io's */
+    struct wi_parker
+        *handler; /* see gone.c: the task writes it, then events read it under ending */
 
     /* owner: who has set WI_CONN_BUSY */
     char *head;         /* a block of head_class, or NULL */

@@ -63,7 +63,7 @@ static int fail(struct weir_reply *reply, int code)
 {
     reply->error = code;
     if (code != WEIR_ETIMEDOUT && code != WEIR_ECANCELED)
-        wi_count(reply->request->server, WI_COUNT_CLIENT_GONE, 1);
+        wi_request_count_left(reply->request);
     return code;
 }
 
@@ -172,7 +172,8 @@ static int make_head(struct weir_reply *reply, int status, const char *type, uin
     const bool close =
         decide_close(reply, reply->gather == NULL) || kind == WI_HTTP_BODY_UNTIL_CLOSE;
     /* A long handler began in another second than it answers in. */
-    wi_stamp_read(&request->server->stamp, wi_now_coarse(), date);
+    const weir_time now = wi_now_coarse();
+    wi_stamp_read(&request->server->stamp, now, date);
     const struct wi_http_response_out head = {
         .status = status,
         .date = date,
@@ -188,6 +189,7 @@ static int make_head(struct weir_reply *reply, int status, const char *type, uin
     const int bytes = wi_http_response_write(buf, cap, &head);
     if (bytes > 0) {
         reply->status = status;
+        reply->answered = now;
         reply->close = close;
         reply->bodiless = bodiless || request->head->method == WI_HTTP_HEAD;
     }

@@ -84,6 +84,7 @@ static void init_body(struct weir_request *request, size_t bytes)
     request->expects = request->head->expect_continue && !request->body_done;
     request->refill = NULL;
     request->body_error = 0;
+    request->left = false;
     request->bytes_in = head->head_bytes;
     request->body_pace = (struct wi_pace){ 0 };
     if (!request->body_done)
@@ -134,6 +135,13 @@ void wi_request_destroy(struct weir_request *request)
     if (request->input != NULL)
         wi_block_give((enum wi_block_class)request->input_class, request->input);
     wi_block_give(WI_BLOCK_4K, request);
+}
+
+void wi_request_count_left(struct weir_request *request)
+{
+    if (!request->left)
+        wi_count(request->server, WI_COUNT_CLIENT_GONE, 1);
+    request->left = true;
 }
 
 /* Decodes an escaped text into the arena; NULL without memory or with a bad escape. */

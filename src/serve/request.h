@@ -49,6 +49,7 @@ struct weir_reply {
     uint32_t run_at; /* where the chunk's size goes in `gather` */
     uint32_t streak; /* writes since the last yield */
     int64_t bytes_out;
+    weir_time answered; /* when its head was made, by the coarse clock */
 };
 
 struct weir_request {
@@ -75,6 +76,7 @@ struct weir_request {
     bool expects; /* the client waits for 100 Continue */
     bool body_done;
     int body_error; /* what made the rest of the body unreadable, or 0: a code or verdict */
+    bool left;      /* the client was counted as gone */
     int64_t bytes_in;
     struct wi_pace body_pace;
 
@@ -104,6 +106,9 @@ void wi_request_destroy(struct weir_request *request);
 
 /* Prepares texts for the handler: before it runs, in its task. */
 void wi_request_prepare(struct weir_request *request);
+
+/* Counts, once for each request, that its client has left. */
+void wi_request_count_left(struct weir_request *request);
 
 /* -- body.c ----------------------------------------------------------------------------------- */
 
@@ -149,7 +154,8 @@ WEIR_CHECK bool wi_admit_wait(struct weir_request *request);
 void wi_admit_end(struct weir_server *server);
 
 /* The request's task, at its first instruction, about `now`: true if it came too late to be worth
- * running; then it was answered 503 or 504 and is gone. */
+ * running; then it was answered 503 or 504 and is gone.  False: it runs, and its client's leaving
+ * cancels the task until wi_gone_unwatch(). */
 bool wi_admit_turn_away(struct weir_request *request, weir_time now);
 /* The same, but who waits longest takes over the place of the one that ended, and its task, if that
  * is of the kind which its route wants: then it is returned, admitted. */

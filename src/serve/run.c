@@ -12,7 +12,9 @@
  * this one is about to end would have more of them compete for the cores than may run.  A task on a
  * worker's stack does neither: others come first there.
  *
- * The ambient deadline belongs to the request: a task that goes on gets the next one's.
+ * The ambient deadline belongs to the request: a task that goes on gets the next one's.  So does
+ * cancellation by the client's leaving (gone.c), between wi_admit_turn_away() and
+ * wi_gone_unwatch().
  *
  * Threads: the task. */
 #include <string.h>
@@ -20,8 +22,10 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "serve/edge.h"
+#include "serve/gone.h"
 #include "serve/request.h"
 #include "sync/parker.h"
+#include "sync/time.h"
 #include "task/attempt.h"
 #include "task/runtime.h"
 #include "weir/runtime.h"
@@ -41,6 +45,12 @@ static bool has_own_thread(const struct wi_route *route)
     return route->spawn_flags != 0 || weir_scheduler_kind() == WEIR_SCHEDULER_THREADS;
 }
 
+static bool is_late(const struct weir_request *request)
+{
+    return wi_unlikely(request->reply.answered >= request->deadline - WI_NOW_COARSE_NS) &&
+           weir_now() >= request->deadline;
+}
+
 static void log_failure(const struct weir_request *request, int code)
 {
     struct weir_server *server = request->server;
@@ -57,8 +67,11 @@ static void count_request(const struct weir_request *request)
     (void)wi_add_relaxed(&row[WI_COUNT_REQUESTS], 1);
     (void)wi_add_relaxed(&row[WI_COUNT_BYTES_IN], request->bytes_in);
     (void)wi_add_relaxed(&row[WI_COUNT_BYTES_OUT], reply->bytes_out);
-    if (reply->status != 0)
-        wi_count_reply(row, reply->status);
+    if (reply->status == 0)
+        return;
+    wi_count_reply(row, reply->status);
+    if (is_late(request))
+        (void)wi_add_relaxed(&row[WI_COUNT_LATE], 1);
 }
 
 /* How the connection ends after its last answer. */
@@ -121,12 +134,14 @@ static struct weir_request *serve_one(struct weir_request *request, weir_time no
     wi_request_prepare(request);
     inherit_attempt(request);
     const int code = route->handler(request, &request->reply, route->user);
-    if (code < 0)
+    if (code < 0 && code != WEIR_ECANCELED) /* that is no error: so returns who was told to end */
         log_failure(request, code);
     const bool whole = wi_reply_finish(&request->reply, code);
     /* If the connection ends anyway, the edge reads the rest away without a task. */
     const bool settled = whole && !request->reply.close && wi_body_settle(request);
     const enum ending ending = ending_of(request, whole, settled);
+    if (wi_gone_unwatch(request) && !(whole && code >= 0) && weir_cancel_cause() == WEIR_ECONNRESET)
+        wi_request_count_left(request);
     count_request(request);
     wi_charge_end(request);
     const bool own_thread = has_own_thread(route);

@@ -81,6 +81,7 @@ void wi_server_counters_read(struct wi_server_counters *counters, struct weir_se
         .timed_out_heads = sum_of(counters, WI_COUNT_TIMED_OUT_HEADS),
         .timed_out_bodies = sum_of(counters, WI_COUNT_TIMED_OUT_BODIES),
         .client_gone = sum_of(counters, WI_COUNT_CLIENT_GONE),
+        .late = sum_of(counters, WI_COUNT_LATE),
         .handler_errors = sum_of(counters, WI_COUNT_HANDLER_ERRORS),
         .accept_failures = sum_of(counters, WI_COUNT_ACCEPT_FAILURES),
         .bytes_in = sum_of(counters, WI_COUNT_BYTES_IN),

@@ -11,7 +11,7 @@
  *   admit.c    counts who runs and who waits; charge.c asks the gate, and tells it what was spent
  *   request.c  a request from its head to the handler; deadline.c says until when; body.c reads its
  *              body
- *   run.c      the task that runs handlers
+ *   run.c      the task that runs handlers; gone.c cancels it when the client leaves
  *   reply.c    what goes out
  *   drain.c    the end; sweep.c the timeouts of everything that has no task
  * What earlier stages need from later ones are the counters below.  Only a connection goes back, to
@@ -69,6 +69,7 @@ enum wi_counter {
     WI_COUNT_TIMED_OUT_HEADS,
     WI_COUNT_TIMED_OUT_BODIES,
     WI_COUNT_CLIENT_GONE,
+    WI_COUNT_LATE,
     WI_COUNT_HANDLER_ERRORS,
     WI_COUNT_ACCEPT_FAILURES,
     WI_COUNT_BYTES_IN,

@@ -61,11 +61,19 @@ def a_head_may_come_in_single_bytes(service):
 
 
 def a_client_may_close_its_sending_side(service):
+    """It is answered, but counts as one that has left: what waits for its sake is ended."""
     with Connection(service) as c:
-        c.send(request("/wait?ms=50", "GET", "Connection: close"))
+        c.send(request("/wait?ms=20") + request("/hello/half", "GET", "Connection: close"))
         c.socket.shutdown(socket.SHUT_WR)
-        status = c.answer()[0]
-        check_equal(status, 200, "answer after a half close")
+        check_equal(c.answer()[0], 200, "answer to a request with another behind it")
+        check_equal(c.answer()[0], 200, "answer after a half close")
+        check(c.closed(), "the server does not close")
+    with Connection(service) as c:
+        began = time.monotonic()
+        c.send(request("/wait?ms=15000"))
+        c.socket.shutdown(socket.SHUT_WR)
+        check_equal(c.answer()[0], 503, "answer of a handler that waits")
+        check(time.monotonic() - began < 14, "it waited to its end")
         check(c.closed(), "the server does not close")
 
 
