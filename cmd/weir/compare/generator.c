@@ -53,7 +53,7 @@ static bool has_lead(const struct shot_opts *opts)
 
 static double length_s(const struct shot_opts *opts)
 {
-    return opts->seconds + (has_lead(opts) ? opts->lead_s : 0);
+    return opts->seconds + (has_lead(opts) ? opts->lead_s + opts->tail_s : 0);
 }
 
 /* -- the server meanwhile --------------------------------------------------------------------- */
@@ -150,6 +150,9 @@ static void write_command(struct load_command *command, const struct generator *
         say(command, "--bin=%dms", opts->bin_ms);
     if (opts->profile != NULL)
         say(command, "--rate=%s", opts->profile);
+    else if (has_lead(opts) && opts->tail_s > 0)
+        say(command, "--rate=%.3f:%.0fms,%.3f:%.0fms,%.3f:%.0fms", opts->rate, opts->lead_s * 1000,
+            opts->rate, opts->seconds * 1000, opts->rate, opts->tail_s * 1000);
     else if (has_lead(opts))
         say(command, "--rate=%.3f:%.0fms,%.3f:%.0fms", opts->rate, opts->lead_s * 1000, opts->rate,
             opts->seconds * 1000);

@@ -19,7 +19,8 @@ struct shot_opts {
     double rate;     /* open loop, Poisson; 0: closed */
     int connections; /* of the closed loop */
     double seconds;
-    double lead_s;       /* open loop: so long before that, the same load, which is not counted */
+    double lead_s;       /* open loop: so long before that, and */
+    double tail_s;       /* after it, the same load, which is not counted; 0 without a lead */
     const char *profile; /* instead of rate and lead_s: steps, as --rate of `weir load` takes them;
                           * seconds is then their sum */
     int bin_ms;          /* of the time series; 0: seconds */
@@ -34,7 +35,7 @@ struct shot_opts {
 };
 
 /* What came of it.  Counts are of requests, as `weir load` defines them.  What is about the server
- * includes the lead. */
+ * includes lead and tail. */
 struct shot {
     double seconds;
     double requests;
@@ -50,7 +51,7 @@ struct shot {
     double own_cpu;             /* of the generator's core */
     char spoiled[REASON_BYTES]; /* why the figures do not count; empty if they do */
 
-    double server_cpu_ns;   /* of the whole run, lead and all */
+    double server_cpu_ns;   /* of the whole run, lead, tail and all */
     double whole_ok;        /* the same of what was answered well, */
     double whole_shed;      /* of what was refused, */
     double whole_failed;    /* of what was late, broke or was not answered, */

@@ -160,6 +160,13 @@ static double lead_s(const struct meter *m, double multiple)
     return filling < least ? least : filling > most ? most : filling;
 }
 
+/* Who has a queue answers what was due before the end during a whole timeout after it.  Were there
+ * no more requests then, it would get that much time as a present. */
+static double tail_s(const struct meter *m, double multiple)
+{
+    return multiple > 1 ? m->timeout_ms / 1000.0 : 0;
+}
+
 /* What is too much for the generator will be too much a second time; lateness may be a whim. */
 static bool may_improve(const struct shot *shot)
 {
@@ -173,6 +180,7 @@ int measure_point(struct meter *m, const struct subject *subject, const struct l
         .rate = level->capacity * multiple,
         .seconds = m->form.point_s,
         .lead_s = lead_s(m, multiple),
+        .tail_s = tail_s(m, multiple),
         .seed = m->seed,
         .timeout_ms = m->timeout_ms,
         .late_ms_max = m->form.late_ms_max,

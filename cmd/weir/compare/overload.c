@@ -7,6 +7,9 @@
  * requests of every second are answered well, nearly all of them; with one that has not within the
  * time that it is watched, nothing says that it ever will.
  *
+ * What was due before the end is answered, or tried again, after it.  So the load goes on for that
+ * long: a server that is left alone then would seem to recover.
+ *
  * Source of the notion: "Metastable Failures in the Wild" (OSDI 2022).  The burst, the retries and
  * the bar are this comparison's own.
  *
@@ -66,14 +69,14 @@ static json_t *interval(const json_t *bin, double bin_ms, bool attempts)
     return json;
 }
 
-static json_t *series_of(const json_t *whole, bool attempts)
+/* The first `count` of weir load's intervals: what follows is the tail. */
+static json_t *series_of(const json_t *whole, size_t count, bool attempts)
 {
     const double bin_ms = json_number_value(json_object_get(whole, "bin_ms"));
+    const json_t *bins = json_object_get(whole, "series");
     json_t *series = json_array();
-    size_t i;
-    const json_t *bin;
-    json_array_foreach(json_object_get(whole, "series"), i, bin)
-    {
+    for (size_t i = 0; i < count && i < json_array_size(bins); i++) {
+        const json_t *bin = json_array_get(bins, i);
         if (bin_ms > 0 && json_array_append_new(series, interval(bin, bin_ms, attempts)) == 0)
             continue;
         json_decref(series);
@@ -99,16 +102,17 @@ int measure_step(struct meter *m, const struct subject *subject, double capacity
                  char why[REASON_BYTES])
 {
     const int part_ms = (int)(m->form.step_s * 1000);
-    char profile[96];
+    const int bin_ms = bin_ms_of(m->form.step_s, 3 * m->form.step_s);
+    char profile[128];
     snprintf(profile, sizeof profile, "%.3f:%dms,%.3f:%dms,%.3f:%dms", capacity * STEP_LOW, part_ms,
-             capacity * STEP_HIGH, part_ms, capacity * STEP_LOW, part_ms);
+             capacity * STEP_HIGH, part_ms, capacity * STEP_LOW, part_ms + m->timeout_ms);
     json_t *whole = NULL;
     struct shot shot;
     const int rc = meter_load(m, subject,
                               &(struct shot_opts){
                                   .profile = profile,
-                                  .seconds = 3 * m->form.step_s,
-                                  .bin_ms = bin_ms_of(m->form.step_s, 3 * m->form.step_s),
+                                  .seconds = 3 * m->form.step_s + m->timeout_ms / 1000.0,
+                                  .bin_ms = bin_ms,
                                   .seed = m->seed,
                                   .timeout_ms = m->timeout_ms,
                                   .late_ms_max = m->form.late_ms_max,
@@ -117,7 +121,7 @@ int measure_step(struct meter *m, const struct subject *subject, double capacity
                               &shot, why);
     if (rc < 0)
         return rc;
-    *out = json_pack("{s:o}", "series", series_of(whole, false));
+    *out = json_pack("{s:o}", "series", series_of(whole, (size_t)(3 * part_ms / bin_ms), false));
     json_decref(whole);
     return *out != NULL ? 0 : CONTEST_FAILED;
 }
@@ -165,10 +169,9 @@ static size_t recovery(const struct storm *storm)
     return first;
 }
 
-/* The last interval is no measure: it has the attempts that came after the end too. */
 static double attempts_each(const struct storm *storm)
 {
-    const size_t end = storm->end > storm->after ? storm->end - 1 : storm->end;
+    const size_t end = storm->end;
     size_t first = storm->after + (size_t)(ATTEMPTS_AFTER_S / storm->bin_s + 0.5);
     first = first < end ? first : storm->after;
     const double due = sum_of(storm, first, end, "due");
@@ -184,15 +187,17 @@ static json_t *storm_members(const struct meter *m, const json_t *whole, const s
     };
     if (storm.bin_s <= 0)
         return NULL;
-    storm.end = json_array_size(storm.bins);
+    storm.end = (size_t)((burst_end_s + m->form.storm_s) / storm.bin_s + 0.5);
+    if (storm.end > json_array_size(storm.bins))
+        storm.end = json_array_size(storm.bins);
     storm.after = (size_t)(burst_end_s / storm.bin_s + 0.999);
     storm.after = storm.after < storm.end ? storm.after : storm.end;
     const size_t well = recovery(&storm);
     const bool recovered = well < storm.end;
-    json_t *json =
-        json_pack("{s:f, s:f, s:f, s:b, s:f, s:o}", "burst_s", storm_lead_s(&m->form),
-                  "burst_end_s", burst_end_s, "watched_s", m->form.storm_s, "recovered", recovered,
-                  "attempts_per_request", attempts_each(&storm), "series", series_of(whole, true));
+    json_t *json = json_pack("{s:f, s:f, s:f, s:b, s:f, s:o}", "burst_s", storm_lead_s(&m->form),
+                             "burst_end_s", burst_end_s, "watched_s", m->form.storm_s, "recovered",
+                             recovered, "attempts_per_request", attempts_each(&storm), "series",
+                             series_of(whole, storm.end, true));
     int rc = json == NULL ? -1 : 0;
     if (rc == 0 && recovered)
         rc = json_object_set_new(json, "recover_s",
@@ -210,18 +215,19 @@ int measure_storm(struct meter *m, const struct subject *subject, double capacit
 {
     const struct form *form = &m->form;
     const double lead_s = storm_lead_s(form);
-    const double whole_s = lead_s + form->trigger_s + form->storm_s;
+    const double tail_s = (STORM_RETRIES + 1) * m->timeout_ms / 1000.0;
+    const double shown_s = lead_s + form->trigger_s + form->storm_s;
     char profile[128];
     snprintf(profile, sizeof profile, "%.3f:%.0fms,%.3f:%.0fms,%.3f:%.0fms", capacity * STORM_BASE,
              lead_s * 1000, capacity * STORM_BURST, form->trigger_s * 1000, capacity * STORM_BASE,
-             form->storm_s * 1000);
+             (form->storm_s + tail_s) * 1000);
     json_t *whole = NULL;
     struct shot shot;
     const int rc = meter_load(m, subject,
                               &(struct shot_opts){
                                   .profile = profile,
-                                  .seconds = whole_s,
-                                  .bin_ms = bin_ms_of(form->trigger_s, whole_s),
+                                  .seconds = shown_s + tail_s,
+                                  .bin_ms = bin_ms_of(form->trigger_s, shown_s),
                                   .seed = m->seed,
                                   .timeout_ms = m->timeout_ms,
                                   .retries = STORM_RETRIES,

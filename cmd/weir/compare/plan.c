@@ -11,9 +11,6 @@
 #define OVERHEAD_S 0.15
 #define START_S 0.3
 
-/* Beyond capacity the last requests are given up a timeout after the end. */
-#define GIVING_UP_S 0.6
-
 #define SEARCHES_USUAL 4
 
 /* A point runs for a while before it counts. */
@@ -23,17 +20,20 @@ static double seconds_of(const struct form *form, enum cell_kind kind, bool all,
 {
     const double capacity_s =
         START_S + form->warm_s + SEARCHES_USUAL * form->search_s + form->probes * form->probe_s;
+    /* Beyond capacity the load goes on for a timeout, and the last requests are given up another
+     * one later. */
+    const double giving_up_s = 2 * form->timeout_ms / 1000.0;
     switch (kind) {
     case CELL_START:
         return form->starts * START_S;
     case CELL_CAPACITY:
         return OVERHEAD_S + capacity_s + (all ? 0 : form->bisections * form->bisect_s);
     case CELL_POINT:
-        return OVERHEAD_S + form->point_s * LEAD_USUAL + (multiple > 1 ? GIVING_UP_S : 0);
+        return OVERHEAD_S + form->point_s * LEAD_USUAL + (multiple > 1 ? giving_up_s : 0);
     case CELL_STEP:
-        return OVERHEAD_S + 3 * form->step_s + GIVING_UP_S;
+        return OVERHEAD_S + 3 * form->step_s + giving_up_s;
     case CELL_STORM:
-        return OVERHEAD_S + storm_lead_s(form) + form->trigger_s + form->storm_s + GIVING_UP_S;
+        return OVERHEAD_S + storm_lead_s(form) + form->trigger_s + form->storm_s + 4 * giving_up_s;
     case CELL_CRASH:
         return START_S + OVERHEAD_S + form->crash_s;
     case CELL_STATE:
