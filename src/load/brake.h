@@ -8,8 +8,8 @@
  * took.  Such an error of its rate, left alone, lets the real queue grow without end.  Here the
  * delay of starts beyond what the queue foretold, as far as it exceeds what may be, takes from the
  * rate in proportion.  That it acts in one direction only and not at all up to a slack is on
- * purpose: the queue is right as a rule, and a controller that is always at it costs up to a tenth
- * of the goodput where work becomes ready late (0012-admission-law.md).
+ * purpose: the queue is right as a rule, and a controller that is always at it costs goodput where
+ * work becomes ready late (doc/design/0012-admission-law.md).
  *
  * Threads: one owner. */
 
