@@ -1,250 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The model's world: events, cores, workers, requests and their clients; see the header.
- *
- * A thread of the world is a worker.  It has an activity (a slice of a request, or a look at the
- * sockets) with CPU time left; cores run the threads that have one, in turn where there are fewer
- * cores than threads, QUANTUM_NS at a time. */
+/* The model at work: cores, workers and processes; model_world.h has the words. */
 #include "model.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
-#include "base/rng.h"
-#include "load/gate.h"
-#include "model_agenda.h"
+#include "model_world.h"
 
-#define TIMEOUT_NS (1 * WEIR_NS_PER_S)
-#define QUANTUM_NS (3 * WEIR_NS_PER_MS)
-#define EDGE_BATCH 64
-#define FIXED_MAX 64
-#define START (1000 * WEIR_NS_PER_S)
+struct world w;
 
-enum event_kind {
-    EVENT_ARRIVAL, /* index: stream */
-    EVENT_CORE,    /* thread: its activity or its quantum is over */
-    EVENT_AWAKE,   /* request */
-    EVENT_TIMEOUT, /* request: the client gives up */
-    EVENT_RETRY,   /* client; turn: stream and number of the attempt */
-    EVENT_PAUSE,
-    EVENT_RESUME
-};
-
-struct request {
-    int64_t sent, ready_at, began;
-    struct model_stages stages;
-    int64_t work;
-    struct wi_gate_ticket ticket;
-    uint32_t turn; /* tells the requests that had this record apart */
-    uint32_t client, next;
-    uint8_t stream, process;
-    int8_t tries;
-    bool started, slept, gone, measured;
-};
-
-struct thread {
-    int process;
-    uint32_t request; /* NONE: at the sockets */
-    int64_t left;     /* CPU of the activity */
-    int64_t cpu;      /* of the activity, in all */
-    int64_t began;
-    int64_t core_since;
-    int64_t quantum; /* left of its turn on the core */
-    uint32_t turn;
-    bool active, on_core, looked;
-    uint32_t refused[EDGE_BATCH];
-    int refused_count;
-};
-
-struct process {
-    struct wi_gate gate;
-    struct fifo inbox, ready, line;
-    int running;
-    int64_t edge_ns; /* since the last tick */
-    /* codel */
-    int64_t interval_end, lowest;
-    bool overloaded;
-    int in_flight;
-};
-
-static struct world {
-    const struct model_opts *opts;
-    struct model_outcome *out;
-    struct wi_rng rng;
-    int64_t now, end, measure_from;
-    struct agenda agenda;
-    struct request *requests;
-    uint32_t requests_made, requests_room, free_request;
-    struct process *processes;
-    struct thread *threads;
-    int threads_count, processes_count, cores, cores_free;
-    struct fifo runnable;
-    bool paused;
-    double capacity; /* requests per second */
-} w;
-
-#define NONE UINT32_MAX
-
-static double seconds_of(int64_t at)
-{
-    return (double)(at - START) * 1e-9;
-}
-
-/* -- what clients send ------------------------------------------------------------------------ */
-
-static void fill(struct request *r)
-{
-    const double at_s = seconds_of(w.now);
-    const bool slow = at_s >= w.opts->slow_from_s && at_s < w.opts->slow_to_s;
-    r->stages = model_work_draw(w.opts->work, &w.rng, slow ? w.opts->slow_by : 1.0);
-}
-
-static double stream_rate(const struct model_stream *stream)
-{
-    const double at_s = seconds_of(w.now);
-    const bool step = at_s >= w.opts->step_from_s && at_s < w.opts->step_to_s;
-    return (step && stream->load_between > 0 ? stream->load_between : stream->load) * w.capacity;
-}
-
-static int bin_of(int64_t at)
-{
-    const int64_t bin = (at - START) / (MODEL_BIN_MS * WEIR_NS_PER_MS);
-    return bin < MODEL_BINS ? (int)bin : MODEL_BINS - 1;
-}
-
-static uint32_t new_request(void)
-{
-    uint32_t index = w.free_request;
-    if (index != NONE) {
-        w.free_request = w.requests[index].next;
-    } else {
-        if (w.requests_made == w.requests_room) {
-            w.requests_room = w.requests_room == 0 ? 1024 : w.requests_room * 2;
-            w.requests = model_grow(w.requests, w.requests_room, sizeof(*w.requests));
-        }
-        index = w.requests_made++;
-        w.requests[index].turn = 0;
-    }
-    const uint32_t turn = w.requests[index].turn + 1;
-    w.requests[index] = (struct request){ .turn = turn };
-    return index;
-}
-
-static void free_request(uint32_t index)
-{
-    struct request *r = &w.requests[index];
-    r->turn++;
-    r->next = w.free_request;
-    w.free_request = index;
-}
-
-static void work_on(int process);
-
-static void send(int stream, uint32_t client, int tries)
-{
-    const uint32_t index = new_request();
-    struct request *r = &w.requests[index];
-    r->sent = w.now;
-    r->stream = (uint8_t)stream;
-    r->client = client;
-    r->tries = (int8_t)tries;
-    r->process = (uint8_t)wi_rng_below(&w.rng, (uint32_t)w.processes_count);
-    r->measured = w.now >= w.measure_from;
-    fill(r);
-    if (r->measured) {
-        w.out->attempts++;
-        w.out->logical += tries == 0;
-        w.out->sent++;
-    }
-    if (tries == 0)
-        w.out->bin_logical[bin_of(w.now)] += 1.0;
-    if (w.opts->retries > 0)
-        agenda_add(&w.agenda, w.now + TIMEOUT_NS, EVENT_TIMEOUT, index, r->turn);
-    const int process = r->process;
-    fifo_push(&w.processes[process].inbox, index);
-    work_on(process);
-}
-
-static void arrive(uint32_t stream)
-{
-    const struct model_stream *s = &w.opts->streams[stream];
-    const uint32_t clients = s->clients > 0 ? (uint32_t)s->clients : 1;
-    const uint32_t client = (stream + 1) * 100000 + wi_rng_below(&w.rng, clients);
-    uint64_t mix = client;
-    agenda_add(&w.agenda, w.now + 1 + (int64_t)model_exponential(&w.rng, 1e9 / stream_rate(s)),
-               EVENT_ARRIVAL, stream, 0);
-    send((int)stream, (uint32_t)wi_rng_split(&mix) | 1, 0);
-}
-
-/* The client hears no: counts, and comes again while it may. */
-static void failed(const struct request *r)
-{
-    if (r->tries < w.opts->retries) {
-        const double wait = 20e6 * (0.5 + wi_rng_unit(&w.rng));
-        agenda_add(&w.agenda, w.now + (int64_t)wait, EVENT_RETRY, r->client,
-                   (uint32_t)r->stream << 8 | (uint32_t)(r->tries + 1));
-    }
-}
-
-/* -- verdicts --------------------------------------------------------------------------------- */
-
-static void tick(struct process *p)
-{
-    if (w.opts->control != MODEL_GATE || !wi_gate_due(&p->gate, w.now))
-        return;
-    wi_gate_tick(&p->gate, w.now, p->edge_ns);
-    p->edge_ns = 0;
-}
-
-static bool admit(struct process *p, struct request *r)
-{
-    switch (w.opts->control) {
-    case MODEL_NONE:
-    case MODEL_CODEL:
-        return true;
-    case MODEL_FIXED:
-        return p->in_flight < FIXED_MAX;
-    case MODEL_GATE:
-        break;
-    }
-    const struct model_stream *s = &w.opts->streams[r->stream];
-    const struct wi_gate_ask ask = {
-        .now = w.now,
-        .arrived = r->sent,
-        .deadline =
-            s->deadline_ms > 0 ? r->sent + (int64_t)(s->deadline_ms * 1e6) : WEIR_NO_DEADLINE,
-        .route = r->stages.route,
-        .room = p->running + (int)p->line.count < w.opts->slots,
-        .client = w.opts->rankless ? 0 : r->client,
-        .class = s->batch && !w.opts->rankless ? WI_GATE_BATCH : WI_GATE_INTERACTIVE,
-    };
-    return wi_gate_ask(&p->gate, &ask, &r->ticket) == WI_GATE_ADMIT;
-}
-
-static bool codel_refuses(struct process *p, int64_t waited)
-{
-    if (w.now > p->interval_end) {
-        p->overloaded = p->lowest > 5 * WEIR_NS_PER_MS;
-        p->lowest = waited;
-        p->interval_end = w.now + 100 * WEIR_NS_PER_MS;
-    }
-    p->lowest = waited < p->lowest ? waited : p->lowest;
-    return p->overloaded && waited > 10 * WEIR_NS_PER_MS;
-}
-
-/* Whether the request, whose turn it is, is not worth starting. */
-static bool expired(struct process *p, const struct request *r)
-{
-    const int64_t waited = w.now - r->sent;
-    if (w.opts->control == MODEL_CODEL)
-        return codel_refuses(p, waited);
-    if (w.opts->control != MODEL_GATE)
-        return false;
-    const double deadline_ms = w.opts->streams[r->stream].deadline_ms;
-    return r->gone || waited > wi_gate_patience(&p->gate) ||
-           (deadline_ms > 0 &&
-            wi_gate_is_late(&r->ticket, w.now, r->sent, r->sent + (int64_t)(deadline_ms * 1e6)));
-}
+/* -- ends of requests ------------------------------------------------------------------------- */
 
 static void refuse(uint32_t index)
 {
@@ -289,7 +55,7 @@ static void finish(uint32_t index)
             wi_hist_record(&w.out->latency, latency);
     }
     free_request(index);
-    tick(p);
+    control_tick(p);
 }
 
 /* -- workers ---------------------------------------------------------------------------------- */
@@ -311,11 +77,11 @@ static void look_at_sockets(struct thread *t, struct process *p)
 {
     int64_t cpu = 0;
     t->refused_count = 0;
-    tick(p);
+    control_tick(p);
     while (p->inbox.count > 0 && t->refused_count < EDGE_BATCH) {
         const uint32_t index = fifo_pop(&p->inbox);
         struct request *r = &w.requests[index];
-        if (!admit(p, r)) {
+        if (!is_admitted(p, r)) {
             t->refused[t->refused_count++] = index;
             cpu += refusal_ns();
             continue;
@@ -333,7 +99,7 @@ static void look_at_sockets(struct thread *t, struct process *p)
 static void take_up(struct thread *t, struct process *p, uint32_t index)
 {
     struct request *r = &w.requests[index];
-    if (!r->started && expired(p, r)) {
+    if (!r->started && is_expired(p, r)) {
         if (w.opts->control == MODEL_GATE)
             wi_gate_dropped(&p->gate, &r->ticket);
         p->in_flight--;
@@ -444,8 +210,7 @@ static void core_event(uint32_t index)
     dispatch();
 }
 
-/* There may be something to do in this process. */
-static void work_on(int process)
+void work_on(int process)
 {
     const int each = w.threads_count / w.processes_count;
     for (int i = process * each; i < (process + 1) * each && !w.paused; i++) {
@@ -510,7 +275,7 @@ static void handle(const struct event *event)
         }
         break;
     case EVENT_RETRY:
-        send((int)(event->turn >> 8), event->index, (int)(event->turn & 255));
+        send_request((int)(event->turn >> 8), event->index, (int)(event->turn & 255));
         break;
     case EVENT_PAUSE:
         pause_all();

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* Who is let in, and who is started, under each of the laws that the model knows.
+ *
+ * CoDel is the variant for services: if over 100 ms no wait was below 5 ms, whoever waited
+ * 10 ms is refused.  Source: Maurer, "Fail at Scale", 2015. */
+#include "model_world.h"
+
+void control_tick(struct process *p)
+{
+    if (w.opts->control != MODEL_GATE || !wi_gate_due(&p->gate, w.now))
+        return;
+    wi_gate_tick(&p->gate, w.now, p->edge_ns);
+    p->edge_ns = 0;
+}
+
+bool is_admitted(struct process *p, struct request *r)
+{
+    switch (w.opts->control) {
+    case MODEL_NONE:
+    case MODEL_CODEL:
+        return true;
+    case MODEL_FIXED:
+        return p->in_flight < FIXED_MAX;
+    case MODEL_GATE:
+        break;
+    }
+    const struct model_stream *s = &w.opts->streams[r->stream];
+    const struct wi_gate_ask ask = {
+        .now = w.now,
+        .arrived = r->sent,
+        .deadline =
+            s->deadline_ms > 0 ? r->sent + (int64_t)(s->deadline_ms * 1e6) : WEIR_NO_DEADLINE,
+        .route = r->stages.route,
+        .room = p->running + (int)p->line.count < w.opts->slots,
+        .client = w.opts->rankless ? 0 : r->client,
+        .class = s->batch && !w.opts->rankless ? WI_GATE_BATCH : WI_GATE_INTERACTIVE,
+    };
+    return wi_gate_ask(&p->gate, &ask, &r->ticket) == WI_GATE_ADMIT;
+}
+
+static bool codel_refuses(struct process *p, int64_t waited)
+{
+    if (w.now > p->interval_end) {
+        p->overloaded = p->lowest > 5 * WEIR_NS_PER_MS;
+        p->lowest = waited;
+        p->interval_end = w.now + 100 * WEIR_NS_PER_MS;
+    }
+    p->lowest = waited < p->lowest ? waited : p->lowest;
+    return p->overloaded && waited > 10 * WEIR_NS_PER_MS;
+}
+
+bool is_expired(struct process *p, const struct request *r)
+{
+    const int64_t waited = w.now - r->sent;
+    if (w.opts->control == MODEL_CODEL)
+        return codel_refuses(p, waited);
+    if (w.opts->control != MODEL_GATE)
+        return false;
+    const double deadline_ms = w.opts->streams[r->stream].deadline_ms;
+    return r->gone || waited > wi_gate_patience(&p->gate) ||
+           (deadline_ms > 0 &&
+            wi_gate_is_late(&r->ticket, w.now, r->sent, r->sent + (int64_t)(deadline_ms * 1e6)));
+}
