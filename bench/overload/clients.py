@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Clients that weir load is not: slow ones by the thousand, and small ones with addresses of their
-own.  One thread each, started and stopped by the rows."""
+"""Clients that weir load is not, slow ones by the thousand and small ones with addresses of their
+own; and a backend whose trouble is a row's.  One thread each, started and stopped by the rows."""
+import asyncio
 import random
 import selectors
 import socket
@@ -221,3 +222,60 @@ class Small:
         for client in range(len(self.sockets)):
             self.drop(client)
         self.selector.close()
+
+
+class Backend:
+    """Answers every request after `delay_s`, and refuses the share `refused` of them with 503; both
+    can be changed at any time."""
+
+    def __init__(self, delay_s=0.0, refused=0.0, seed=1):
+        self.delay_s = delay_s
+        self.refused = refused
+        self.rng = random.Random(seed)
+        self.requests = 0
+        self.port = None
+        self.loop = asyncio.new_event_loop()
+        self.listening = threading.Event()
+        self.thread = threading.Thread(target=self.turn, daemon=True)
+
+    async def converse(self, reader, writer):
+        try:
+            while True:
+                await reader.readuntil(b"\r\n\r\n")
+                self.requests += 1
+                refuse = self.rng.random() < self.refused
+                if self.delay_s > 0:
+                    await asyncio.sleep(self.delay_s)
+                status = b"503 Service Unavailable" if refuse else b"200 OK"
+                writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 3\r\n\r\nok\n")
+                await writer.drain()
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    async def listen(self):
+        server = await asyncio.start_server(self.converse, "127.0.0.1", 0, backlog=1024)
+        self.port = server.sockets[0].getsockname()[1]
+        self.listening.set()
+
+    def turn(self):
+        self.loop.run_until_complete(self.listen())
+        self.loop.run_forever()
+        for task in asyncio.all_tasks(self.loop):
+            task.cancel()
+        self.loop.run_until_complete(asyncio.sleep(0))
+        self.loop.close()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/"
+
+    def __enter__(self):
+        self.thread.start()
+        self.listening.wait()
+        return self
+
+    def __exit__(self, *_):
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()

@@ -34,6 +34,7 @@ CONNECTIONS_MAX = 1024
 # Clients keep their connections: a server that accepts slowly, of clients that come anew, would be
 # spared by the kernel's queue what it is to be asked here.
 CONNECTIONS_KEPT = 1000
+LEAD_S = 1.0  # a multiple of every bin
 # Its guard counts connections, and a hundred of them are the most.
 KEPT_OF = {"uvicorn, guarded": 50}
 MODELS = ("tasks", "loop", "threads", "cluster", "prefork", "tasks-x4")
@@ -203,8 +204,8 @@ class Server(servers.Server):
 class Load:
     """weir load, running."""
 
-    def __init__(self, field, arguments, seconds, lead_steps=0):
-        self.lead_steps = lead_steps
+    def __init__(self, field, arguments, seconds, lead_s=0.0):
+        self.lead_s = lead_s
         path = FOLDER / f"load-{os.getpid()}-{field.loads}.json"
         field.loads += 1
         self.path = path
@@ -224,9 +225,7 @@ class Load:
             text = self.path.read_text()
             if not text:
                 raise RuntimeError(f"weir load: {said.strip()}")
-            found = json.loads(text)
-            del found["steps"][:self.lead_steps]
-            return found
+            return judge.without_lead(json.loads(text), self.lead_s)
         finally:
             self.end()
 
@@ -326,16 +325,16 @@ class Field:
     # -- generators ------------------------------------------------------------------------------
 
     def start(self, target, steps, seed, *options, bin_ms=1000, workload=API, timeout_ms=1000,
-              lead_s=0.0, kept=None):
-        """Starts an open loop of (rate, seconds).  Where several begin together they wait for
-        `lead_s` first, so that none is late because others open their connections."""
+              lead_s=LEAD_S, kept=None):
+        """Starts an open loop of (rate, seconds).  It waits for `lead_s` first, so that no request
+        is late because its or other generators' connections are opened and accepted."""
         lead = [(0, lead_s)] if lead_s > 0 else []
         count = self.kept if kept is None else kept
         first = [] if "--close" in options else [f"--open-first={count}"]
         return Load(self, [*first, f"--rate={steps_text([*lead, *steps])}", f"--seed={seed}",
                            f"--bin={bin_ms}ms", f"--timeout={timeout_ms}ms", *options,
                            *workload.arguments(target)],
-                    lead_s + sum(seconds for _, seconds in steps), len(lead))
+                    lead_s + sum(seconds for _, seconds in steps), lead_s)
 
     def run(self, target, steps, seed, *options, **more):
         return self.start(target, steps, seed, *options, **more).result()

@@ -88,6 +88,18 @@ def spoiled(part, cpu=None, late_ms_max=LATE_MS_MAX):
     return None
 
 
+def without_lead(result, lead_s):
+    """A result as if it had begun after the pause that it began with."""
+    if lead_s <= 0:
+        return result
+    lead_ms = 1000 * lead_s
+    seconds = result["seconds"] - lead_s
+    series = [{**one, "at_ms": one["at_ms"] - lead_ms} for one in result["series"]
+              if one["at_ms"] >= lead_ms]
+    return {**result, "seconds": seconds, "ok_per_second": share(result["ok"], seconds),
+            "steps": result["steps"][1:], "series": series}
+
+
 def share(count, whole):
     return count / whole if whole else 0.0
 

@@ -191,7 +191,7 @@ class Cold(Row):
         for number in range(self.STARTS):
             with field.serve(cell) as server:
                 result = field.run(server.port, [(5 * capacity.rate, self.SECONDS)],
-                                   seed * self.STARTS + number)
+                                   seed * self.STARTS + number, kept=0, lead_s=0)
             got.append(result["ok_per_second"] / capacity.rate)
             spoiled.append(judge.spoiled(result))
         why = next(filter(None, spoiled), None)

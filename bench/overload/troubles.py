@@ -1,28 +1,25 @@
 # SPDX-License-Identifier: MIT
 """The rows in which something else goes wrong, or somebody is not like the others: D slow clients,
 E stalled backend, F retry storm, G classes, H hog, I pause, J halved capacity, K deadlines, N
-outgoing calls, and calls that block a thread."""
+outgoing calls, calls that block a thread, and O, a server without control, which must fail."""
 import os
 import pathlib
-import statistics
 import subprocess
 import time
 
 import judge
 import servers
-from clients import Slow, Small
-from field import API, MODELS, STOCK, Shortcoming, Workload
+from clients import Backend, Slow, Small
+from field import API, LEAD_S, MODELS, STOCK, Shortcoming, Workload
 from loads import figures_of_step
 from judge import Bar
 from rows import Row, sample
 
-LEAD_S = 0.5
 # What has the service believe a client that says of which class its request is.
 CLASSES_TRUSTED = ()
 HEALTH = Workload("health", "health checks", ((1, "/healthz"),), 1)
 BLOCKING = Workload("blocking", "50 ms of a blocked thread", ((1, "/block?ms=50"),), 8)
-BACKEND_WELL = Workload("backend", "50 ms on a backend", ((1, "/wait?ms=50"),), 8)
-BACKEND_STALLED = Workload("stalled", "5 s on a backend", ((1, "/wait?ms=5000"),), 8)
+ASKS_BACKEND = Workload("backend", "one call of a backend", ((1, "/fan?n=1"),), 8)
 
 
 def together(*results):
@@ -95,35 +92,77 @@ class Stall(Row):
         return sum(self.lengths(field)) + 5
 
     def measure(self, field, cell, seed):
+        field.need(field.serve_help, "--backend", "the demo service")
         capacity = self.capacity(field, cell)
         well_s, stalled_s, again_s = self.lengths(field)
-        rate = 0.5 * capacity.rate
-        waiting = self.STALLED_RATE
-        with field.serve(cell) as server:
-            other = field.start(server.port, [(rate, well_s), (rate, stalled_s), (rate, again_s)],
-                                seed, lead_s=LEAD_S)
-            first = field.run(server.port, [(waiting, well_s - 0.2)], seed, workload=BACKEND_WELL,
-                              lead_s=LEAD_S, kept=0)
-            bad = field.start(server.port, [(waiting, stalled_s - 0.2)], seed + 1,
-                              workload=BACKEND_STALLED, kept=0)
+        lengths = (well_s, stalled_s, 1.0, again_s - 1.0)
+        with Backend(0.05) as backend, field.serve(cell, f"--backend={backend.url}") as server:
+            other = field.start(server.port, [(0.5 * capacity.rate, one) for one in lengths], seed)
+            asks = field.start(server.port, [(self.STALLED_RATE, one) for one in lengths], seed,
+                               workload=ASKS_BACKEND, kept=200)
+            began = time.monotonic() + LEAD_S
+            time.sleep(LEAD_S + well_s)
+            backend.delay_s = 5.0
             time.sleep(stalled_s / 2)
             running = server.metric("weir_requests_running")
-            bad = bad.result()
-            again = field.run(server.port, [(waiting, 1.0), (waiting, again_s - 2.0)], seed + 2,
-                              workload=BACKEND_WELL, kept=0)
-            other = other.result()
-        steps = other["steps"]
-        figures = {"other/rejected": judge.rejected(steps[1]),
-                   "other/p99": steps[1]["ok_ms_p99"] / steps[0]["ok_ms_p99"],
-                   "again": judge.share(again["steps"][1]["ok"], again["steps"][1]["requests"])}
-        return sample(figures, voids(other, bad),
-                      [f"{running:.0f} requests running in the stall; before it "
-                       f"{judge.share(first['ok'], first['requests']):.1%} of that route ok"])
+            time.sleep(max(0.0, began + well_s + stalled_s - time.monotonic()))
+            backend.delay_s = 0.05
+            other, asks = other.result(), asks.result()
+        before, during = other["steps"][0], other["steps"][1]
+        figures = {"other/rejected": judge.rejected(during),
+                   "other/p99": judge.share(during["ok_ms_p99"], before["ok_ms_p99"]),
+                   "again": judge.share(asks["steps"][3]["ok"], asks["steps"][3]["requests"])}
+        return sample(figures, voids(other, asks),
+                      [f"{running:.0f} requests running in the stall; of the stalled route ok: "
+                       + ", ".join(f"{judge.share(one['ok'], one['requests']):.1%} {when}"
+                                   for one, when in zip(asks["steps"], (
+                                       "before", "in it", "in the second after", "then")))])
 
     def bars(self, field, cell):
         return [Bar("other route rejected", ("other/rejected",), "<=", 0.001, 0.05, "%"),
                 Bar("its p99 / before", ("other/p99",), "<=", 1.5, None),
                 Bar("stalled route ok from 1 s after", ("again",), ">=", 0.95, 0.8)]
+
+    def show(self, cell, samples):
+        return samples[0]["notes"]
+
+
+class Outgoing(Row):
+    name = "N"
+    title = "a backend refuses half of the calls: attempts for each first one"
+    RATE = 200
+
+    def seconds(self, field):
+        return 3 * field.unit_s + 2
+
+    @staticmethod
+    def numbers(server):
+        text = subprocess.run(["curl", "-s", "-m", "5",
+                               f"http://127.0.0.1:{server.port}/fan/numbers"],
+                              capture_output=True, text=True, check=False).stdout
+        return {name: int(value) for name, value in map(str.split, text.splitlines())}
+
+    def measure(self, field, cell, seed):
+        field.need(field.serve_help, "--backend", "the demo service")
+        with Backend(0.002, seed=seed) as backend, \
+                field.serve(cell, f"--backend={backend.url}") as server:
+            field.run(server.port, [(self.RATE, field.unit_s)], seed, workload=ASKS_BACKEND,
+                      kept=200)
+            before = self.numbers(server)
+            backend.refused = 0.5
+            result = field.run(server.port, [(self.RATE, 2 * field.unit_s)], seed,
+                               workload=ASKS_BACKEND, kept=200)
+            after = self.numbers(server)
+        gained = {name: after[name] - before[name] for name in after}
+        first = gained["attempts"] - gained["retries"]
+        good = judge.share(result["ok"], result["requests"])
+        return sample({"attempts": judge.share(gained["attempts"], first)}, voids(result),
+                      [f"{gained['calls']} calls, {gained['attempts']} attempts, "
+                       f"{gained['retries']} of them retries; {gained['shed_throttle']} turned "
+                       f"away before they were sent; {good:.0%} ok"])
+
+    def bars(self, field, cell):
+        return [Bar("attempts for a first one", ("attempts",), "<=", 1.12, 1.3)]
 
     def show(self, cell, samples):
         return samples[0]["notes"]
@@ -144,7 +183,7 @@ class Storm(Row):
 
     @staticmethod
     def after_s(field):
-        return 15.0 if field.quick else 60.0
+        return 10.0 if field.quick else 60.0
 
     def seconds(self, field):
         return self.BEFORE_S + self.STILL_S + self.after_s(field)
@@ -157,8 +196,8 @@ class Storm(Row):
         running = field.start(server.port, [
             (rate, self.BEFORE_S), (rate, self.STILL_S), (rate, 1.0), (rate, 1.0), (rate, rest)],
             seed, "--retries=3", "--backoff=" + ("20ms" if how.startswith("20") else "0ms"))
-        # The connections of before are opened first.
-        time.sleep(self.BEFORE_S + 0.5)
+        # Half a second later, because the connections are opened first.
+        time.sleep(LEAD_S + self.BEFORE_S + 0.5)
         server.pause(self.STILL_S - 0.5)
         return running.result()
 
@@ -239,7 +278,7 @@ class Hog(Row):
         length = 2 * field.unit_s
         with field.serve(cell) as server:
             hog = field.start(server.port, [(5 * capacity.rate, length + 2)], seed)
-            time.sleep(1.5)
+            time.sleep(LEAD_S + 1)
             with Small(server.port, self.LIGHT, 0.01 * capacity.rate, "/cpu?ms=2", length,
                        seed) as small:
                 pass
@@ -276,12 +315,10 @@ class Pause(Row):
         capacity = self.capacity(field, cell)
         with field.serve(cell) as server:
             running = field.start(server.port, [(0.5 * capacity.rate, 5 * self.times(field))], seed)
-            time.sleep(1)
-            for _ in range(self.times(field)):
-                began = time.monotonic()
+            began = time.monotonic() + LEAD_S + 1
+            for number in range(self.times(field)):
+                time.sleep(max(0.0, began + 5 * number - time.monotonic()))
                 server.pause(self.STILL_S)
-                if _ < self.times(field) - 1:
-                    time.sleep(max(0.0, 5 - (time.monotonic() - began)))
             result = running.result()
         return sample({"rejected": judge.rejected(result), "p99": result["ok_ms_p99"]},
                       voids(result))
@@ -361,8 +398,8 @@ class Halved(Row):
                 running = field.start(
                     server.port, [(rate, whole), (rate, self.AFTER_S), (rate, half - self.AFTER_S),
                                   (rate, self.AFTER_S), (rate, again - self.AFTER_S)], seed)
-                began = time.monotonic()
-                time.sleep(whole)
+                began = time.monotonic() + LEAD_S
+                time.sleep(LEAD_S + whole)
                 quota.halve()
                 time.sleep(max(0.0, began + whole + half - time.monotonic()))
                 quota.restore()
@@ -392,9 +429,8 @@ class Deadlines(Row):
             field.closed(server.port, API.connections, 0.5)
             before = server.metric("weir_requests_total")
             short = field.start(server.port, [(0.6 * capacity.rate, field.unit_s)], seed,
-                                "--deadline-header", timeout_ms=20, lead_s=LEAD_S)
-            usual = field.start(server.port, [(1.4 * capacity.rate, field.unit_s)], seed + 1,
-                                lead_s=LEAD_S)
+                                "--deadline-header", timeout_ms=20)
+            usual = field.start(server.port, [(1.4 * capacity.rate, field.unit_s)], seed + 1)
             short, usual = short.result(), usual.result()
             time.sleep(0.3)
             ran = server.metric("weir_requests_total") - before

@@ -91,6 +91,15 @@ class OneRun(unittest.TestCase):
         self.assertIsNone(troubles.together(GOOD, GOOD))
         self.assertIsNotNone(troubles.together(GOOD, GOOD, GOOD, GOOD))
 
+    def test_the_pause_before_a_run_is_no_part_of_it(self):
+        given = {**GOOD, "ok": 30, "seconds": 4.0, "steps": ["pause", "a", "b"],
+                 "series": [{"at_ms": at, "ok": 1} for at in (0.0, 500.0, 1000.0, 1500.0)]}
+        found = judge.without_lead(given, 1.0)
+        self.assertEqual((found["seconds"], found["ok_per_second"]), (3.0, 10.0))
+        self.assertEqual(found["steps"], ["a", "b"])
+        self.assertEqual([one["at_ms"] for one in found["series"]], [0.0, 500.0])
+        self.assertEqual(judge.without_lead(given, 0), given)
+
     def test_fairness_is_one_over_n_where_one_gets_all(self):
         self.assertEqual(judge.jain([3, 3, 3]), 1)
         self.assertAlmostEqual(judge.jain([1, 0, 0, 0]), 0.25)
@@ -342,6 +351,19 @@ class Clients(unittest.TestCase):
                 connection.shutdown(socket.SHUT_RDWR)
             self.eventually(lambda: slow.opened >= 16, "they come again")
             self.assertLessEqual(slow.count(), 9)
+
+    def test_a_backend_refuses_the_share_that_it_is_to(self):
+        with clients.Backend() as backend:
+            for refused, wanted in ((0.0, b"200"), (1.0, b"503")):
+                backend.refused = refused
+                with socket.create_connection(("127.0.0.1", backend.port), BOUND_SECONDS) as one:
+                    for _ in range(3):
+                        one.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+                        answer = b""
+                        while not answer.endswith(b"\r\n\r\nok\n"):
+                            answer += one.recv(1000)
+                        self.assertIn(wanted, answer.split(b"\r\n")[0])
+            self.assertEqual(backend.requests, 6)
 
 
 if __name__ == "__main__":
