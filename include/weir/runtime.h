@@ -39,18 +39,21 @@ enum weir_scheduler {
 struct weir_opts {
     size_t size; /* sizeof(struct weir_opts); 0 counts as that */
     enum weir_scheduler scheduler;
-    int workers;         /* workers under `tasks`; 0: the usable cores */
-    int threads_max;     /* OS threads that run one task each; a hogged worker is relieved while
+    int workers;        /* workers under `tasks`; 0: the usable cores */
+    int threads_max;    /* OS threads that run one task each; a hogged worker is relieved while
                             all threads are fewer than workers and these together;
                             0: 10,000 under `threads`, else 512 */
-    int tasks_max;       /* live tasks; 0: 4,000,000 */
-    size_t stack_bytes;  /* of a plain task; 0: 64 KiB */
-    bool watch_handlers; /* run the monitor also under `loop`, to report blocked loops */
+    int tasks_max;      /* live tasks; 0: 4,000,000 */
+    size_t stack_bytes; /* of a plain task; 0: 64 KiB */
+    /* Run the monitor also under `loop`.  It reports blocked loops, and meanwhile does for servers
+     * what needs no handler: it accepts, refuses, and gives answers that never change (serve.h). */
+    bool watch_handlers;
     /* Handle SIGSEGV and SIGBUS so that a stack overflow is named, then hand on to the handler that
      * was there before. */
     bool report_faults;
     bool old_kernel; /* do not use kernel features newer than Linux 5.10 */
-    /* Takes log lines; runs on a thread of the runtime, may block.  NULL: lines are dropped. */
+    /* Takes log lines; runs on a thread of the runtime.  It may block, but keeps the monitor from
+     * its work while it does.  NULL: lines are dropped. */
     void (*log)(void *user, const char *line);
     void *log_user;
     /* Do not look for deadlocks: every task waits, and no timer, descriptor, signal or thread that

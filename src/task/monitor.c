@@ -5,7 +5,9 @@
  * HOG_NS in user state, or for half of that while timers of its wheel are due, is taken by the
  * ownership handshake (worker.h) and given to a spare thread; the hog goes on under the kernel's
  * scheduling.  Under `loop` there is deliberately no second thread for handlers: the block is
- * reported with task, spawn site and duration.  It also has workers look at poller and timers again
+ * reported with task, spawn site and duration, and meanwhile the monitor turns the runtime's loop
+ * in the place of its thread (worker.h: g), so that servers accept, judge and refuse, and answer
+ * what needs no handler.  It also has workers look at poller and timers again
  * whose slices may have become long, wakes an idle one when nobody has looked there for a while,
  * hands on the log, gives back pages of stacks that are not needed, and lends its own event loop to
  * the admin endpoint.
@@ -18,6 +20,7 @@
  * Own; the idea is Go's sysmon and libgo's dispatcher thread. */
 #include <stddef.h>
 
+#include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "os/clock.h"
@@ -29,6 +32,8 @@
 static const int64_t TICK_NS = 5 * WEIR_NS_PER_MS;
 static const int64_t HOG_NS = 10 * WEIR_NS_PER_MS;
 static const int64_t HOG_WHILE_TIMERS_WAIT_NS = 5 * WEIR_NS_PER_MS;
+static const int64_t ABSENT_NS = 10 * WEIR_NS_PER_MS; /* the thread of a `loop` from its poller */
+static const int64_t BUSY_TICK_NS = WEIR_NS_PER_MS;   /* while there it finds something to do */
 static const int64_t BLOCKED_COUNTED_NS = 20 * WEIR_NS_PER_MS; /* less is the kernel's noise */
 static const int64_t BLOCKED_LOOP_NS = 100 * WEIR_NS_PER_MS;
 static const int64_t POLL_LATE_NS = 4 * WEIR_NS_PER_MS;
@@ -50,6 +55,7 @@ static struct {
     struct wi_os_thread thread;
     bool open;
     /* owner: the monitor */
+    struct wi_thread self; /* for what callbacks of the runtime's loop ask of their thread */
     struct sighting sightings[WI_WORKERS_MAX];
     int quiet_ticks;
     bool trimmed;
@@ -132,6 +138,14 @@ static void look_at(struct wi_worker *worker, struct sighting *seen, weir_time n
         relieve(worker);
 }
 
+/* The number of things handled. */
+static int stand_in(weir_time now)
+{
+    if (wi_rt.scheduler != WEIR_SCHEDULER_LOOP || now - wi_load_relaxed(&wi_rt.polled) < ABSENT_NS)
+        return 0;
+    return wi_worker_stand_in();
+}
+
 static bool all_idle(void)
 {
     return wi_load_seq_cst(&wi_rt.idle_count) == (uint32_t)wi_rt.worker_count;
@@ -151,9 +165,11 @@ static void look_at_all(weir_time now)
 static void monitor_main(void *arg)
 {
     (void)arg;
+    wi_thread_set_self(&monitor.self);
+    int64_t tick_ns = TICK_NS;
     while (wi_load_acquire(&monitor.stopping) == 0) {
         weir_time now = wi_clock_now();
-        weir_time until = now + TICK_NS;
+        weir_time until = now + tick_ns;
         if (monitor.quiet_ticks >= QUIET_TICKS) {
             if (!monitor.trimmed) {
                 wi_stack_pool_trim();
@@ -165,11 +181,14 @@ static void monitor_main(void *arg)
         }
         (void)wi_loop_turn(&monitor.loop, until);
         wi_store_relaxed(&monitor.asleep, 0);
-        look_at_all(wi_clock_now());
+        now = wi_clock_now();
+        tick_ns = stand_in(now) > 0 ? BUSY_TICK_NS : TICK_NS;
+        look_at_all(now);
         wi_runtime_drain_log();
         if (monitor.quiet_ticks >= QUIET_TICKS)
             wi_deadlock_look(wi_clock_now());
     }
+    wi_thread_set_self(NULL);
 }
 
 void wi_monitor_notice(void)
@@ -187,6 +206,7 @@ int wi_monitor_open(void)
         return rc;
     wi_store_relaxed(&monitor.stopping, 0);
     wi_store_relaxed(&monitor.asleep, 0);
+    monitor.self = (struct wi_thread){ .stands_in = true };
     monitor.quiet_ticks = 0;
     monitor.trimmed = false;
     for (int i = 0; i < WI_WORKERS_MAX; i++)
@@ -215,6 +235,7 @@ void wi_monitor_close(void)
     if (!monitor.open)
         return;
     wi_monitor_stop();
+    wi_free(monitor.self.scratch);
     wi_loop_close(&monitor.loop);
     monitor.open = false;
 }

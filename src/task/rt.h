@@ -37,7 +37,7 @@ struct wi_runtime {
     wi_atomic_u32 stopping;
     wi_atomic_i64
         opener_until;     /* until when the opener of a `loop` waits in weir; 0: it does not */
-    wi_atomic_u32 driver; /* 1: somebody turns the loop */
+    wi_atomic_u32 driver; /* 1: somebody turns the loop; a futex under `loop`, see worker.h */
     wi_atomic_u32 idle_count;
     wi_atomic_u32 searching; /* workers looking for something to steal, or woken to */
     wi_atomic_u32 hogs;      /* threads that run a task without a worker */
@@ -48,6 +48,8 @@ struct wi_runtime {
     wi_atomic_i64 polled;         /* when the loop was turned last */
     wi_atomic_i64 threads;
     wi_atomic_u64 next_task_id;
+    /* owner: who holds `driver` */
+    bool stood_in; /* the monitor has turned the loop since the worker's thread last slept there */
     /* guarded by inject_lock */
     struct wi_lock inject_lock;
     struct wi_task_list inject;

@@ -155,6 +155,27 @@ void wi_runtime_timer_start(struct wi_timer *timer, weir_time deadline)
     wi_worker_leave(worker);
 }
 
+void wi_runtime_user_timer_start(struct wi_timer *timer, weir_time deadline)
+{
+    struct wi_worker *worker = wi_worker_enter();
+    if (worker != NULL || wi_rt.scheduler != WEIR_SCHEDULER_LOOP)
+        wi_runtime_timer_start(timer, deadline);
+    else if (wi_timer_start(timer, &wi_rt.workers[0].wheel, deadline))
+        wi_loop_kick(&wi_rt.loop);
+    wi_worker_leave(worker);
+}
+
+void wi_runtime_loop_timer_start(struct wi_timer *timer, weir_time deadline)
+{
+    wi_loop_timer_start(&wi_rt.loop, timer, deadline);
+}
+
+bool wi_runtime_stands_in(void)
+{
+    const struct wi_thread *thread = wi_thread_self();
+    return thread != NULL && thread->stands_in;
+}
+
 static void log_sink(const struct wi_log_line *line, void *user)
 {
     (void)user;

@@ -26,6 +26,17 @@ int wi_runtime_check(void);
  * worker's wheel, or on the shared loop's from elsewhere. */
 void wi_runtime_timer_start(struct wi_timer *timer, weir_time deadline);
 
+/* The same for a timer whose fire function runs the user's code: never on the monitor. */
+void wi_runtime_user_timer_start(struct wi_timer *timer, weir_time deadline);
+
+/* The same for a timer whose fire function needs no worker and runs no user code: on the shared
+ * loop's wheel, which is looked after also while a handler keeps the only thread of a `loop`. */
+void wi_runtime_loop_timer_start(struct wi_timer *timer, weir_time deadline);
+
+/* Whether the calling callback of the shared loop runs on the monitor, in the place of the one
+ * thread of a `loop`, which a task keeps: what it makes ready runs once that task waits or ends. */
+bool wi_runtime_stands_in(void);
+
 /* Spawns a task as weir_go_with() but for the server's hot path: no option parsing.  `flags` as
  * below; deadline WEIR_NO_DEADLINE for none.  Never waits. */
 enum {

@@ -131,7 +131,10 @@ static void arm_locked(struct weir_timer *timer)
 {
     timer->ticked = false;
     timer->armed = true;
-    wi_runtime_timer_start(&timer->wheel, timer->due);
+    if (timer->fn != NULL)
+        wi_runtime_user_timer_start(&timer->wheel, timer->due);
+    else
+        wi_runtime_timer_start(&timer->wheel, timer->due);
 }
 
 static void disarm_locked(struct weir_timer *timer)

@@ -219,6 +219,28 @@ static void driver_release(void)
     wi_store_release(&wi_rt.driver, 0);
 }
 
+/* worker.h: i.  For who must have it under `loop`, where only the monitor can be there instead.
+ * Whether what the caller has looked at holds: the monitor has not been there meanwhile. */
+static bool driver_take(void)
+{
+    while (!driver_try())
+        (void)wi_futex_wait(&wi_rt.driver, 1, WEIR_NO_DEADLINE);
+    const bool holds = !wi_rt.stood_in;
+    wi_rt.stood_in = false;
+    return holds;
+}
+
+int wi_worker_stand_in(void)
+{
+    if (!driver_try()) /* g */
+        return 0;
+    const int handled = wi_loop_turn(&wi_rt.loop, WEIR_DONT_WAIT);
+    wi_rt.stood_in = true;
+    driver_release(); /* h */
+    wi_futex_wake(&wi_rt.driver, 1);
+    return handled;
+}
+
 static void announce_queued(struct wi_worker *worker)
 {
     uint32_t queued = wi_runq_count(&worker->queue) + wi_deque_count(&worker->fresh);
@@ -279,6 +301,16 @@ static int poll_now(struct wi_thread *thread, struct wi_worker *worker)
     return handled + handle_events(thread, worker, wi_loop_wait(&wi_rt.loop, WEIR_DONT_WAIT));
 }
 
+/* Whether the worker shall sleep in the poller; else somebody else is there. */
+static bool takes_poller(weir_time *until)
+{
+    if (wi_rt.scheduler != WEIR_SCHEDULER_LOOP)
+        return driver_try();
+    if (!driver_take())
+        *until = WEIR_DONT_WAIT;
+    return true;
+}
+
 /* Blocks until an event, a timer, a wake or the deadline.  The number of things handled. */
 static int sleep_idle(struct wi_thread *thread, struct wi_worker *worker, weir_time deadline)
 {
@@ -286,7 +318,7 @@ static int sleep_idle(struct wi_thread *thread, struct wi_worker *worker, weir_t
     if (deadline < until)
         until = deadline;
     int handled = 0;
-    if (driver_try()) {
+    if (takes_poller(&until)) {
         wi_store_seq_cst(&worker->driving, 1);
         if (wi_load_seq_cst(&worker->park_word) != 0)
             until = WEIR_DONT_WAIT;
@@ -438,12 +470,11 @@ stopped:
  * kicks, which makes the poller's descriptor readable. */
 static void rest_between_turns(struct wi_worker *worker)
 {
-    bool drives = driver_try();
-    wi_bug_unless(drives);
+    const bool holds = driver_take();
     wi_store_seq_cst(&worker->driving, 1);
     idle_enter(worker);
     wi_loop_rest(&wi_rt.loop);
-    if (wi_ready_anywhere())
+    if (!holds || wi_ready_anywhere())
         wi_loop_kick(&wi_rt.loop);
 }
 

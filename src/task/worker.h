@@ -24,7 +24,22 @@
  *   f: the monitor hands the worker to a spare thread, then sets the spare's wake word, release;
  *      the spare's acquire of that word pairs with it.
  * A thread that comes back to its scheduler without a worker has queued its task globally and waits
- * among the spares. */
+ * among the spares.
+ *
+ * Under `loop` no worker is taken, since no second thread may run handlers; but what needs none
+ * (the edge of servers, wakes) must not wait for one.  While a task keeps the thread the monitor
+ * stands in at the poller: it needs nothing of the worker, as threads without one can do all that
+ * the loop's callbacks do, and what it makes ready goes to the global queue.  Only the poller
+ * itself is used by one at a time, by the word `driver` of the runtime:
+ *   g: monitor: driver 0 -> 1, acquire, or leaves it; turns the loop once, without waiting; notes
+ *      that it was there, for the turn may have eaten a kick that was meant for the worker's
+ *      thread;
+ *   h: driver = 0, release (pairs with g and i), and wakes who sleeps on the word.
+ *   i: the worker's thread, before it sleeps in the poller or leaves that to a foreign loop: driver
+ *      0 -> 1, acquire; while it is 1 sleeps on the word.  If the monitor was there since its last
+ *      time it does not wait in the poller, but looks at everything anew.
+ * Between tasks it passes by a poller where the monitor is.  So the worker's thread waits for one
+ * turn of the monitor's at most, and never inside a task. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -69,6 +84,7 @@ struct wi_thread {
     enum wi_action action;      /* what the task that just left wants done with it */
     bool dispatching;           /* handles events: wakes of other workers wait until the end */
     bool parked;                /* turns a `loop` runtime until its parker is woken */
+    bool stands_in;             /* the monitor's own: it never holds a worker */
     void *scratch;
     int64_t cpu_ns;        /* a vehicle's CPU time when it was read last; 0: it must be read */
     struct wi_meter meter; /* of a vehicle's task, if that is metered */
@@ -206,6 +222,10 @@ void wi_worker_look_soon(struct wi_worker *worker);
 bool wi_worker_has_work(struct wi_worker *worker);
 
 void wi_worker_init(struct wi_worker *worker, int index);
+
+/* Monitor, under `loop`: turns the runtime's loop once in the place of a worker that does not come
+ * to it, if nobody else does.  The number of things handled. */
+int wi_worker_stand_in(void);
 
 /* Wakes one idle worker unless one is on its way. */
 void wi_worker_wake_one(void);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -261,6 +262,91 @@ static void a_blocked_loop_is_reported_with_task_and_site(void **state)
     assert_non_null(strstr(lines.blocked, " ms"));
 }
 
+/* -- what the monitor does in the place of a blocked loop -------------------------------------- */
+
+struct kept {
+    weir_timer *timer;
+    pthread_t opener;
+    pthread_t outsider;
+    int fired; /* counts; the function runs where user code may */
+    int fired_elsewhere;
+    int by_outsider; /* the timer runs, and the outsider has nothing more to do */
+    int read_end, write_end;
+    int woken;
+};
+
+static void note_thread(void *arg)
+{
+    struct kept *kept = arg;
+    if (!pthread_equal(pthread_self(), kept->opener))
+        bump(&kept->fired_elsewhere);
+    bump(&kept->fired);
+}
+
+static void *start_timer(void *arg)
+{
+    struct kept *kept = arg;
+    CHECK_EQ(weir_timer_start(kept->timer, weir_now(), 0), 0);
+    CHECK_EQ(write(kept->write_end, "x", 1), 1);
+    bump(&kept->by_outsider);
+    return NULL;
+}
+
+static int wait_for_byte(void *arg)
+{
+    struct kept *kept = arg;
+    CHECK(weir_fd_wait(kept->read_end, WEIR_FD_READ, WEIR_NO_DEADLINE) > 0);
+    bump(&kept->woken);
+    return 0;
+}
+
+/* Keeps the thread for some ticks of the monitor after both have come about. */
+static int keep_thread(void *arg)
+{
+    struct kept *kept = arg;
+    CHECK_EQ(pthread_create(&kept->outsider, NULL, start_timer, kept), 0);
+    while (peek(&kept->by_outsider) == 0)
+        (void)poll(NULL, 0, 1);
+    (void)poll(NULL, 0, 100);
+    CHECK_EQ(peek(&kept->fired), 0);
+    CHECK_EQ(peek(&kept->woken), 0);
+    CHECK_EQ(pthread_join(kept->outsider, NULL), 0);
+    return 0;
+}
+
+static int keep_and_see(void *arg)
+{
+    struct kept *kept = arg;
+    weir_scope *scope;
+    const struct weir_timer_opts opts = { .fn = note_thread, .arg = kept };
+    kept->opener = pthread_self();
+    CHECK_EQ(weir_timer_create(&kept->timer, &opts), 0);
+    CHECK_EQ(weir_scope_open(&scope, NULL), 0);
+    CHECK_EQ(weir_go(wait_for_byte, kept), 0);
+    CHECK_EQ(weir_yield(), 0); /* it waits */
+    CHECK_EQ(weir_go(keep_thread, kept), 0);
+    CHECK_EQ(weir_scope_close(scope, WEIR_NO_DEADLINE), 0);
+    while (peek(&kept->fired) == 0)
+        CHECK_EQ(weir_sleep(weir_in_ms(1)), 0);
+    weir_timer_destroy(kept->timer);
+    return 0;
+}
+
+static void no_code_of_the_user_runs_on_the_monitor(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    struct kept kept = { .read_end = ends[0], .write_end = ends[1] };
+    const struct weir_opts opts = { .scheduler = WEIR_SCHEDULER_LOOP, .watch_handlers = true };
+    run_body_with(&opts, keep_and_see, &kept);
+    assert_int_equal(kept.fired, 1);
+    assert_int_equal(kept.fired_elsewhere, 0);
+    assert_int_equal(kept.woken, 1);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +355,7 @@ int main(void)
         cmocka_unit_test(hogs_that_have_not_started_cost_no_threads),
         cmocka_unit_test(hogs_that_have_started_are_bounded_by_threads_max),
         cmocka_unit_test(a_blocked_loop_is_reported_with_task_and_site),
+        cmocka_unit_test(no_code_of_the_user_runs_on_the_monitor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
