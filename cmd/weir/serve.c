@@ -212,13 +212,6 @@ static int echo(weir_request *request, weir_reply *reply, void *user)
     return rc < 0 ? rc : 0;
 }
 
-static int healthz(weir_request *request, weir_reply *reply, void *user)
-{
-    (void)request;
-    (void)user;
-    return weir_reply_text(reply, 200, "ok\n");
-}
-
 /* Adds one, or nothing, and says the sum.  The lock parks a task and blocks a thread, so the same
  * lines are right under each scheduler. */
 static int count_by(weir_reply *reply, int64_t more)
@@ -272,7 +265,6 @@ static const struct route routes[] = {
     { "GET", "/block", block, { .blocking = true, .deadline_ns = SLOW_ROUTE_NS } },
     { "GET", "/stream", stream, { .deadline_ns = STREAM_ROUTE_NS } },
     { "POST", "/echo", echo, { .deadline_ns = STREAM_ROUTE_NS } },
-    { "GET", "/healthz", healthz, { 0 } },
 };
 
 static const struct route state_routes[] = {
@@ -297,6 +289,8 @@ static int start(weir_app *app)
 {
     const struct choice *choice = weir_app_user(app);
     int rc = add_routes(app, routes, wi_count_of(routes));
+    if (rc >= 0)
+        rc = weir_app_answer(app, "/healthz", NULL, "ok\n");
     if (rc >= 0 && choice->crash)
         rc = add_routes(app, crash_routes, wi_count_of(crash_routes));
     if (rc >= 0 && choice->backend != NULL)

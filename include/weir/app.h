@@ -68,6 +68,12 @@ WEIR_API WEIR_CHECK int weir_app_route_with(weir_app *app, const char *method, c
                                             weir_handler *handler, void *user,
                                             const struct weir_route_opts *opts);
 
+/* As weir_server_answer(): an answer that needs no handler and is given whatever handlers do.  GET
+ * /healthz and GET /livez say "ok" in this way unless the app has routes that take them.
+ * Callers: as weir_app_route(). */
+WEIR_API WEIR_CHECK int weir_app_answer(weir_app *app, const char *pattern, const char *type,
+                                        const char *text);
+
 /* The spec's `user`.  Callers: any; never waits. */
 WEIR_API void *weir_app_user(const weir_app *app);
 

@@ -115,6 +115,21 @@ WEIR_API WEIR_CHECK int weir_server_route(weir_server *server, const char *metho
                                           const char *pattern, weir_handler *handler, void *user,
                                           const struct weir_route_opts *opts);
 
+/* Adds a route for GET, before weir_server_start(), whose answer never changes: 200 and `text`.
+ * The server gives it by itself, before admission and without a task: also while it refuses other
+ * requests, and, where the runtime has a monitor (weir_opts.watch_handlers), while a handler keeps
+ * the only thread of a `loop`.  So it tells that the process lives; for health checks.
+ *
+ *   pattern  as of weir_server_route(); copied
+ *   type     of the content; NULL: text/plain; charset=utf-8.  Copied
+ *   text     at most 512 bytes; copied
+ *
+ *   0              added
+ *   WEIR_EMSGSIZE  text and type are too long
+ *   the codes of weir_server_route(); WEIR_EINVAL also for a type with control characters */
+WEIR_API WEIR_CHECK int weir_server_answer(weir_server *server, const char *pattern,
+                                           const char *type, const char *text);
+
 /* Listens on an address (net.h), before or after the start; repeatable.
  * 0; a code of weir_listen(); WEIR_EOVERFLOW: it has 64 listeners; WEIR_ECLOSED: it drains. */
 WEIR_API WEIR_CHECK int weir_server_listen(weir_server *server, const char *address);

@@ -46,6 +46,13 @@ int weir_app_route(weir_app *app, const char *method, const char *pattern, weir_
     return weir_app_route_with(app, method, pattern, handler, user, NULL);
 }
 
+int weir_app_answer(weir_app *app, const char *pattern, const char *type, const char *text)
+{
+    wi_bug_unless(app != NULL);
+    wi_bug_unless(app->server != NULL); /* routes are added in spec->start */
+    return weir_server_answer(app->server, pattern, type, text);
+}
+
 void *weir_app_user(const weir_app *app)
 {
     wi_bug_unless(app != NULL);

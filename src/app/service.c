@@ -211,6 +211,20 @@ static int adopt_listeners(struct wi_service *service)
     return 0;
 }
 
+/* Health checks that no handler can delay, where the app has nothing of its own to say. */
+static int add_health(weir_server *server)
+{
+    static const char *const paths[] = { "/healthz", "/livez" };
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        if (wi_server_has_route(server, "GET", paths[i]))
+            continue;
+        const int rc = weir_server_answer(server, paths[i], NULL, "ok\n");
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
 /* 0, or EXIT_FAILED after saying why. */
 static int start_server(struct wi_service *service)
 {
@@ -235,7 +249,9 @@ static int start_server(struct wi_service *service)
         fail(service, "start", rc);
         goto destroy_server;
     }
-    rc = weir_server_start(service->app.server);
+    rc = add_health(service->app.server);
+    if (rc == 0)
+        rc = weir_server_start(service->app.server);
     if (rc < 0) {
         fail(service, "serve", rc);
         goto destroy_server;

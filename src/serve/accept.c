@@ -6,13 +6,13 @@
  * connections as allowed, no descriptors, no memory) the acceptor stops watching, so that the
  * kernel's queue holds the rest, and looks again when a connection ends or after RETRY_NS.
  *
- * A process that shares its listener also stops while as many requests run as may, so that another
- * one takes the next connection.  What nobody has taken every YIELD_NS it takes after all, to wait
- * in its line or be refused at once: if all processes are full, a connection that stayed in the
- * kernel's queue would time out there instead of being told.  For the same reason it takes more
- * than SHARED_BATCH at once when it runs requests and has not come to look for BEHIND_NS.  It also
- * adds the listener anew every TURN_ACCEPTS, which moves it to the end of the kernel's list of
- * waiters, since that list is woken from one end only.
+ * A process that shares its listener also stops while as many requests run as may, or a handler
+ * keeps its only thread, so that another one takes the next connection.  What nobody has taken
+ * every YIELD_NS it takes after all, to wait in its line or be refused at once: if all processes
+ * are full, a connection that stayed in the kernel's queue would time out there instead of being
+ * told.  For the same reason it takes more than SHARED_BATCH at once when it runs requests and has
+ * not come to look for BEHIND_NS.  It also adds the listener anew every TURN_ACCEPTS, which moves
+ * it to the end of the kernel's list of waiters, since that list is woken from one end only.
  *
  * States, all moved only by callbacks of the loop, which run one at a time:
  *   WATCHED -> PAUSED   no room            PAUSED -> WATCHED  room, or RETRY_NS later
@@ -82,7 +82,7 @@ static bool has_places(struct weir_server *server)
 /* Whether the next connection is better taken by another process. */
 static bool leaves_to_others(struct weir_server *server)
 {
-    return server->extra.shared_listener && wi_admit_full(server);
+    return server->extra.shared_listener && (wi_admit_full(server) || wi_runtime_stands_in());
 }
 
 static bool has_room(struct weir_server *server)
@@ -105,7 +105,7 @@ static void unwatch(struct wi_acceptor *acceptor)
 static void look_again_in(struct wi_acceptor *acceptor, int64_t ns)
 {
     if (!wi_timer_running(&acceptor->retry))
-        wi_runtime_timer_start(&acceptor->retry, wi_after(weir_now(), ns));
+        wi_runtime_loop_timer_start(&acceptor->retry, wi_after(weir_now(), ns));
 }
 
 /* PAUSED -> WATCHED if there is room; else a connection that ends, or the timer, tries again.  What

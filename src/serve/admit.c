@@ -11,6 +11,8 @@
  *   pump:        e: under the lock, while somebody waits: running + 1 below the bound, or leave.
  * a before b's look at `running` and c before d's look at `waiting` are sequentially consistent, so
  * one of the two sees the other.  Who fails to count in at all (WI_ADMIT_WAIT) touches nothing.
+ * What the monitor queues for a handler that keeps the only thread of a `loop` (worker.h: g) it
+ * does not pump: the end of that handler does, or the next sweep.
  *
  * Waiting in vain: a request that waited longer than waiting_age_max_ns, on the line or for a
  * worker, or whose client has left (gone.c) is answered 503, and one whose deadline has passed 504,
@@ -21,6 +23,7 @@
 #include "serve/edge.h"
 #include "serve/gone.h"
 #include "serve/request.h"
+#include "task/runtime.h"
 
 static struct weir_request *request_at(struct wi_list *node)
 {
@@ -65,6 +68,16 @@ static const struct {
     [FATE_DRAINED] = { WI_COUNT_SHED_DRAINING, 503, "going away\n" },
 };
 
+weir_time wi_admit_patience(const struct weir_request *request)
+{
+    struct weir_server *server = request->server;
+    int64_t patience_ns = wi_load_relaxed(&server->charge.patience_ns);
+    if (server->opts.waiting_age_max_ns >= 0 && server->opts.waiting_age_max_ns < patience_ns)
+        patience_ns = server->opts.waiting_age_max_ns;
+    const weir_time until = wi_after(request->began, patience_ns);
+    return until < request->deadline ? until : request->deadline;
+}
+
 static enum fate fate_of(const struct weir_request *request, weir_time now)
 {
     if (now >= request->deadline)
@@ -105,7 +118,25 @@ bool wi_admit_turn_away(struct weir_request *request, weir_time now)
     return true;
 }
 
+bool wi_admit_expire_queued(struct weir_request *request, weir_time now)
+{
+    const enum fate fate = fate_of(request, now);
+    if (fate == FATE_GOOD)
+        return false;
+    wi_count(request->server, ends[fate].counter, 1);
+    wi_charge_drop(request->server, &request->ticket);
+    wi_edge_refuse_queued(request, ends[fate].status, ends[fate].text);
+    return true;
+}
+
 /* -- the line --------------------------------------------------------------------------------- */
+
+/* Under `loop`, while a handler keeps the only thread: who would need that waits on the line, where
+ * his patience is watched, and not as a task that nobody comes to. */
+static bool has_to_wait(const struct wi_route *route)
+{
+    return wi_runtime_stands_in() && (route->spawn_flags & WI_SPAWN_BLOCKING) == 0;
+}
 
 static enum wi_counter counter_of(enum wi_gate_verdict verdict, enum wi_gate_class class)
 {
@@ -117,8 +148,8 @@ static enum wi_counter counter_of(enum wi_gate_verdict verdict, enum wi_gate_cla
     return batch ? WI_COUNT_SHED_WORK_BATCH : WI_COUNT_SHED_WORK;
 }
 
-enum wi_verdict wi_admit(struct weir_server *server, struct wi_gate_ask *ask,
-                         struct wi_gate_ticket *ticket)
+enum wi_verdict wi_admit(struct weir_server *server, const struct wi_route *route,
+                         struct wi_gate_ask *ask, struct wi_gate_ticket *ticket)
 {
     /* Who waits goes first. */
     ask->room = wi_load_relaxed(&server->counters->waiting) == 0 &&
@@ -128,7 +159,7 @@ enum wi_verdict wi_admit(struct weir_server *server, struct wi_gate_ask *ask,
         wi_count(server, counter_of(verdict, ask->class), 1);
         return WI_ADMIT_SHED;
     }
-    if (wi_likely(ask->room) && count_in(server))
+    if (wi_likely(ask->room && !has_to_wait(route)) && count_in(server))
         return WI_ADMIT_RUN;
     if (wi_load_relaxed(&server->counters->waiting) < server->opts.waiting_max)
         return WI_ADMIT_WAIT;
@@ -187,7 +218,8 @@ bool wi_admit_wait(struct weir_request *request)
         return false;
     }
     wi_sweep_need(server);
-    pump(server); /* b */
+    if (!wi_runtime_stands_in())
+        pump(server); /* b */
     return true;
 }
 
@@ -256,6 +288,8 @@ void wi_admit_expire(struct weir_server *server, weir_time now, bool all)
         const enum fate fate = all ? FATE_DRAINED : fate_of_waiting(request, now);
         turn_away(request, fate != FATE_GOOD ? fate : FATE_AGED); /* patience has grown since */
     }
+    if (wi_unlikely(wi_load_seq_cst(&server->counters->waiting) != 0) && !wi_runtime_stands_in())
+        pump(server);
 }
 
 bool wi_admit_full(struct weir_server *server)

@@ -40,6 +40,7 @@ struct wi_conn {
     wi_atomic_u32 state;
     wi_atomic_i64 deadline; /* of the phase; the sweep looks without owning */
     wi_atomic_ptr server;   /* whose it is; NULL while free */
+    wi_atomic_ptr queued;   /* the request that owns it and whose task has not begun; see run.c */
 
     struct wi_lock ending; /* held while the peer's end is told; not made anew, as io's */
     struct wi_parker

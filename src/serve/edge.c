@@ -23,14 +23,13 @@
 
 #include "base/check.h"
 #include "http/status.h"
-#include "http/write.h"
+#include "serve/answer.h"
 #include "serve/deadline.h"
 #include "sync/time.h"
 #include "task/runtime.h"
 
 enum {
     ROUND_ANSWERS_MAX = 64,
-    ANSWER_BYTES_MAX = 1024,
     DISCARD_BYTES_MAX = 256 * 1024
 };
 
@@ -46,85 +45,6 @@ enum step {
     STEP_NEXT, /* answered; the next head may follow */
     STEP_GONE, /* the connection is another's now, or closed */
 };
-
-struct answer {
-    int status;
-    const char *text;               /* the body */
-    const char *allow;              /* of a 405, or NULL */
-    const struct wi_canned *canned; /* the same, made ahead for the usual client, or NULL */
-    bool close;
-    bool bodiless; /* the request was HEAD */
-    bool old_client;
-};
-
-static size_t add_field(struct wi_http_out_field *fields, size_t count, const char *name,
-                        const char *value)
-{
-    fields[count] = (struct wi_http_out_field){ .name = name,
-                                                .name_len = strlen(name),
-                                                .value = value,
-                                                .value_len = strlen(value),
-                                                .checked = true };
-    return count + 1;
-}
-
-/* Makes an answer; its length. */
-static size_t write_answer(struct weir_server *server, const struct answer *answer,
-                           const char date[WI_HTTP_DATE_BYTES], char out[ANSWER_BYTES_MAX])
-{
-    char retry[21] = { 0 };
-    struct wi_http_out_field fields[3];
-    size_t count = add_field(fields, 0, "Content-Type", WI_EDGE_TYPE);
-    if (answer->allow != NULL)
-        count = add_field(fields, count, "Allow", answer->allow);
-    if (answer->status == 503) {
-        (void)wi_http_decimal_write(retry, (uint64_t)server->opts.retry_after_s);
-        count = add_field(fields, count, "Retry-After", retry);
-    }
-    const size_t text_bytes = strlen(answer->text);
-    const struct wi_http_response_out head = {
-        .status = answer->status,
-        .date = date,
-        .fields = fields,
-        .field_count = count,
-        .content_length = text_bytes,
-        .body = WI_HTTP_BODY_LENGTH,
-        .connection = answer->close ? WI_HTTP_OUT_CLOSE : WI_HTTP_OUT_KEEP,
-        .old_client = answer->old_client,
-    };
-    const int head_bytes = wi_http_response_write(out, ANSWER_BYTES_MAX, &head);
-    wi_bug_unless_cmp(head_bytes, >, 0);
-    const size_t bytes = (size_t)head_bytes;
-    wi_bug_unless_cmp(bytes + text_bytes, <=, ANSWER_BYTES_MAX);
-    if (answer->bodiless)
-        return bytes;
-    memcpy(out + bytes, answer->text, text_bytes);
-    return bytes + text_bytes;
-}
-
-static bool is_canned(const struct weir_server *server, const struct answer *answer)
-{
-    return answer->canned != NULL && !answer->close && !answer->bodiless && !answer->old_client &&
-           server->opts.retry_after_s <= WI_CANNED_RETRY_MAX_S;
-}
-
-/* Sends a whole small answer with one write.  False: it did not go out whole. */
-static bool send_answer(struct wi_conn *conn, const struct answer *answer)
-{
-    struct weir_server *server = wi_conn_server(conn);
-    char date[WI_HTTP_DATE_BYTES];
-    char out[ANSWER_BYTES_MAX];
-    wi_stamp_read(&server->stamp, wi_now_coarse(), date);
-    const size_t bytes =
-        wi_likely(is_canned(server, answer))
-            ? wi_canned_write(answer->canned, date, server->opts.retry_after_s, out)
-            : write_answer(server, answer, date, out);
-    const int64_t put = wi_transport_write(conn->io.watch.fd, out, bytes);
-    wi_atomic_i64 *row = wi_server_row(server);
-    wi_count_reply(row, answer->status);
-    (void)wi_add_relaxed(&row[WI_COUNT_BYTES_OUT], put > 0 ? put : 0);
-    return put == (int64_t)bytes;
-}
 
 /* Whether the body of a refused request lies in the buffer whole: *skip says how long it is. */
 static bool body_is_here(const struct view *view, const struct wi_http_request *head, size_t *skip)
@@ -148,9 +68,9 @@ static bool may_keep(struct wi_conn *conn, const struct wi_http_request *head)
            conn->requests < server->opts.requests_per_connection_max;
 }
 
-/* Refuses a request whose head is whole. */
+/* Answers a request whose head is whole without a handler: refuses it, as a rule. */
 static enum step refuse(struct wi_conn *conn, struct view *view, const struct wi_http_request *head,
-                        struct answer answer)
+                        struct wi_answer answer)
 {
     size_t skip = 0;
     conn->requests++;
@@ -158,7 +78,7 @@ static enum step refuse(struct wi_conn *conn, struct view *view, const struct wi
         answer.close = !may_keep(conn, head) || !body_is_here(view, head, &skip);
     answer.bodiless = head->method == WI_HTTP_HEAD;
     answer.old_client = head->head.version_minor == 0;
-    if (!send_answer(conn, &answer)) {
+    if (!wi_answer_send(conn, &answer)) {
         wi_conn_close(conn, false);
         return STEP_GONE;
     }
@@ -181,10 +101,10 @@ static enum step refuse_bytes(struct wi_conn *conn, int verdict)
     memcpy(text, reason, bytes);
     memcpy(text + bytes, "\n", 2);
     wi_count(wi_conn_server(conn), WI_COUNT_BAD_REQUESTS, 1);
-    const struct answer answer = { .status = wi_http_verdict_status(verdict),
-                                   .text = text,
-                                   .close = true };
-    if (send_answer(conn, &answer))
+    const struct wi_answer answer = { .status = wi_http_verdict_status(verdict),
+                                      .text = text,
+                                      .close = true };
+    if (wi_answer_send(conn, &answer))
         wi_conn_linger(conn);
     else
         wi_conn_close(conn, false);
@@ -195,10 +115,20 @@ static enum step refuse_overload(struct wi_conn *conn, struct view *view,
                                  const struct wi_http_request *head, bool close)
 {
     return refuse(conn, view, head,
-                  (struct answer){ .status = 503,
-                                   .text = WI_EDGE_OVERLOADED,
-                                   .canned = &wi_conn_server(conn)->overloaded,
-                                   .close = close });
+                  (struct wi_answer){ .status = 503,
+                                      .text = WI_ANSWER_OVERLOADED,
+                                      .canned = &wi_conn_server(conn)->overloaded,
+                                      .close = close });
+}
+
+static enum step answer_fixed(struct wi_conn *conn, struct view *view,
+                              const struct wi_http_request *head, const struct wi_fixed *fixed)
+{
+    wi_count(wi_conn_server(conn), WI_COUNT_REQUESTS, 1);
+    return refuse(
+        conn, view, head,
+        (struct wi_answer){
+            .status = 200, .text = fixed->text, .type = fixed->type, .canned = &fixed->canned });
 }
 
 /* The way of an admitted request: memory, then its task, its place in the line, or the caller. */
@@ -213,7 +143,7 @@ static enum step begin(struct wi_conn *conn, struct view *view, struct wi_arriva
                                .deadline = arrival->deadline,
                                .route = route->index,
                                .class = WI_GATE_INTERACTIVE };
-    const enum wi_verdict verdict = wi_admit(server, &ask, &arrival->ticket);
+    const enum wi_verdict verdict = wi_admit(server, route, &ask, &arrival->ticket);
     if (verdict == WI_ADMIT_SHED)
         return refuse_overload(conn, view, head, false);
 
@@ -254,14 +184,14 @@ static enum step route(struct wi_conn *conn, struct view *view, const struct wi_
 {
     struct weir_server *server = wi_conn_server(conn);
     const char *text = view->data + view->pos;
-    struct answer answer = { .status = 0 };
+    struct wi_answer answer = { .status = 0 };
     if (wi_server_phase(server) >= WI_SERVER_CLOSING) {
         wi_count(server, WI_COUNT_SHED_DRAINING, 1);
-        answer = (struct answer){ .status = 503, .text = "going away\n", .close = true };
+        answer = (struct wi_answer){ .status = 503, .text = "going away\n", .close = true };
         return refuse(conn, view, head, answer);
     }
     if (head->target_form == WI_HTTP_TARGET_ASTERISK)
-        return refuse(conn, view, head, (struct answer){ .status = 200, .text = "" });
+        return refuse(conn, view, head, (struct wi_answer){ .status = 200, .text = "" });
 
     struct wi_http_match match;
     char allow[WI_HTTP_ALLOW_BYTES_MAX + 1];
@@ -280,9 +210,11 @@ static enum step route(struct wi_conn *conn, struct view *view, const struct wi_
         return refuse(conn, view, head, answer);
 
     const struct wi_route *found = match.route->user;
+    if (found->answer != NULL)
+        return answer_fixed(conn, view, head, found->answer);
     if (head->head.body == WI_HTTP_BODY_LENGTH &&
         head->head.content_length > (uint64_t)found->opts.body_bytes_max) {
-        answer = (struct answer){ .status = 413, .text = "body too large\n" };
+        answer = (struct wi_answer){ .status = 413, .text = "body too large\n" };
         return refuse(conn, view, head, answer);
     }
     const weir_time now = weir_now();
@@ -292,7 +224,7 @@ static enum step route(struct wi_conn *conn, struct view *view, const struct wi_
                                   .deadline = wi_deadline_of_head(found, head, text, now) };
     if (wi_unlikely(arrival.deadline <= now)) {
         wi_count(server, WI_COUNT_SHED_LATE, 1);
-        return refuse(conn, view, head, (struct answer){ .status = 504, .text = WI_REPLY_LATE });
+        return refuse(conn, view, head, (struct wi_answer){ .status = 504, .text = WI_REPLY_LATE });
     }
     return begin(conn, view, &arrival, task_route, out);
 }
@@ -369,8 +301,8 @@ static bool settle(struct wi_conn *conn, const struct view *view)
     }
     if (!wi_conn_keep_head(conn, view->data + view->pos, rest)) {
         wi_count(server, WI_COUNT_SHED_RUNNING, 1);
-        (void)send_answer(conn,
-                          &(struct answer){ .status = 503, .text = "overloaded\n", .close = true });
+        (void)wi_answer_send(
+            conn, &(struct wi_answer){ .status = 503, .text = "overloaded\n", .close = true });
         wi_conn_close(conn, false);
         return false;
     }
@@ -439,7 +371,14 @@ struct weir_request *wi_edge_continue(struct wi_conn *conn, size_t left,
     return drive(conn, left, route);
 }
 
-void wi_edge_refuse(struct weir_request *request, int status, const char *text)
+/* How the connection goes on after the answer to a request that waited in vain. */
+enum after {
+    AFTER_CLOSE,
+    AFTER_LINGER,
+    AFTER_NEXT,
+};
+
+static enum after answer_waiting(struct weir_request *request, int status, const char *text)
 {
     struct wi_conn *conn = request->conn;
     const struct wi_http_request *head = request->head;
@@ -450,29 +389,51 @@ void wi_edge_refuse(struct weir_request *request, int status, const char *text)
         whole = true;
         skip = (size_t)fields->content_length;
     }
-    struct answer answer = { .status = status,
-                             .text = text,
-                             .close = !whole || !may_keep(conn, head),
-                             .bodiless = head->method == WI_HTTP_HEAD,
-                             .old_client = fields->version_minor == 0 };
+    struct wi_answer answer = { .status = status,
+                                .text = text,
+                                .close = !whole || !may_keep(conn, head),
+                                .bodiless = head->method == WI_HTTP_HEAD,
+                                .old_client = fields->version_minor == 0 };
     const size_t rest = request->in_len - skip;
     if (!answer.close && rest > 0)
         answer.close = !wi_conn_keep_head(conn, request->in + skip, rest);
-    const bool sent = send_answer(conn, &answer);
-    wi_request_destroy(request);
-    if (!sent)
+    if (!wi_answer_send(conn, &answer))
+        return AFTER_CLOSE;
+    return answer.close ? AFTER_LINGER : AFTER_NEXT;
+}
+
+static void go_on(struct wi_conn *conn, enum after after)
+{
+    if (after == AFTER_CLOSE)
         wi_conn_close(conn, false);
-    else if (answer.close)
+    else if (after == AFTER_LINGER)
         wi_conn_linger(conn);
     else
         wi_conn_later(conn);
 }
 
+void wi_edge_refuse(struct weir_request *request, int status, const char *text)
+{
+    struct wi_conn *conn = request->conn;
+    const enum after after = answer_waiting(request, status, text);
+    wi_request_destroy(request);
+    go_on(conn, after);
+}
+
+void wi_edge_refuse_queued(struct weir_request *request, int status, const char *text)
+{
+    struct wi_conn *conn = request->conn;
+    const enum after after = answer_waiting(request, status, text);
+    wi_store_release(&request->expired, 1); /* run.c: d */
+    go_on(conn, after);
+}
+
 void wi_edge_time_out(struct wi_conn *conn)
 {
     wi_count(wi_conn_server(conn), WI_COUNT_TIMED_OUT_HEADS, 1);
-    (void)send_answer(
-        conn, &(struct answer){ .status = 408, .text = "the head took too long\n", .close = true });
+    (void)wi_answer_send(
+        conn,
+        &(struct wi_answer){ .status = 408, .text = "the head took too long\n", .close = true });
     wi_conn_close(conn, false);
 }
 

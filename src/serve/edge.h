@@ -9,10 +9,6 @@
 #include "serve/conn.h"
 #include "serve/request.h"
 
-/* What the edge answers by itself is text, and this to whoever comes when there is no room. */
-#define WI_EDGE_TYPE "text/plain; charset=utf-8"
-#define WI_EDGE_OVERLOADED "overloaded\n"
-
 /* Reads and judges until nothing more can be done now; then the connection idles, is closed, or
  * belongs to a request.  Takes the record.  Callers: its owner, in a callback or a task; never
  * waits. */
@@ -30,7 +26,9 @@ void wi_edge_time_out(struct wi_conn *conn);
 /* An idle connection is to end: closes it unless a request has just come.  Takes the record. */
 void wi_edge_end_idle(struct wi_conn *conn);
 
-/* Answers a request that waited in vain, and frees it. */
+/* Answers a request that waited in vain, and frees it; takes its connection. */
 void wi_edge_refuse(struct weir_request *request, int status, const char *text);
+/* The same, but its task frees it, once it is told here that it is not used any more. */
+void wi_edge_refuse_queued(struct weir_request *request, int status, const char *text);
 
 #endif

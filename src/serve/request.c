@@ -119,6 +119,7 @@ struct weir_request *wi_request_create(struct wi_conn *conn, const struct wi_arr
     request->match.param_count = match->param_count;
     memcpy(request->match.params, match->params, match->param_count * sizeof(match->params[0]));
     wi_list_init(&request->waiting_node);
+    wi_store_relaxed(&request->expired, 0);
     init_body(request, bytes);
     wi_reply_init(&request->reply, request);
     const size_t room = (size_t)((char *)request + wi_block_bytes(WI_BLOCK_4K) - arena);

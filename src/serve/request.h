@@ -61,6 +61,7 @@ struct weir_request {
     weir_time ready;             /* when it might have run: it had a place */
     weir_time deadline;          /* see deadline.h */
     struct wi_gate_ticket ticket;
+    wi_atomic_u32 expired;              /* 1: the sweep has answered it; see run.c */
     const struct wi_http_request *head; /* a copy, cut behind the fields in use */
     char *text;                         /* where the head's slices count from */
     const char **params;                /* values in the order of the pattern; in the arena */
@@ -146,8 +147,8 @@ enum wi_verdict {
 
 /* Asks the gate as well, which wants `ask` filled but for `room`; *ticket is set unless it is
  * SHED. */
-enum wi_verdict wi_admit(struct weir_server *server, struct wi_gate_ask *ask,
-                         struct wi_gate_ticket *ticket);
+enum wi_verdict wi_admit(struct weir_server *server, const struct wi_route *route,
+                         struct wi_gate_ask *ask, struct wi_gate_ticket *ticket);
 /* Queues the request and starts it when its turn comes.  False: the line is full. */
 WEIR_CHECK bool wi_admit_wait(struct weir_request *request);
 /* One that ran has ended: starts who waits longest. */
@@ -160,7 +161,12 @@ bool wi_admit_turn_away(struct weir_request *request, weir_time now);
 /* The same, but who waits longest takes over the place of the one that ended, and its task, if that
  * is of the kind which its route wants: then it is returned, admitted. */
 struct weir_request *wi_admit_pass_on(struct weir_server *server, const struct wi_route *route);
-/* For the sweep: answers those that wait in vain; all: everybody. */
+/* Until when it may wait for its handler. */
+weir_time wi_admit_patience(const struct weir_request *request);
+/* One whose task has not begun, for the sweep: answers it if it waits in vain, and leaves its
+ * memory to the task.  Whether it did. */
+WEIR_CHECK bool wi_admit_expire_queued(struct weir_request *request, weir_time now);
+/* For the sweep: answers those that wait in vain, or everybody, and starts who may run. */
 void wi_admit_expire(struct weir_server *server, weir_time now, bool all);
 /* Whether no request could run now, for listeners that are shared. */
 bool wi_admit_full(struct weir_server *server);
@@ -169,6 +175,10 @@ bool wi_admit_full(struct weir_server *server);
 
 /* Starts the task of an admitted request.  0, or why it cannot run; the request stays then. */
 WEIR_CHECK int wi_run_start(struct weir_request *request);
+
+/* For the sweep, of a connection that somebody owns: if that is a request whose task has not begun
+ * and that has waited for too long, answers it. */
+void wi_run_expire(struct wi_conn *conn, weir_time now);
 
 /* Whether a task that serves one route may go on with a request of the other. */
 bool wi_run_same_task(const struct wi_route *route, const struct wi_route *next);

@@ -16,7 +16,20 @@
  * cancellation by the client's leaving (gone.c), between wi_admit_turn_away() and
  * wi_gone_unwatch().
  *
- * Threads: the task. */
+ * Who waits for a worker behind others must hear in time that it was in vain, though nobody comes
+ * to his task: from the sweep, which runs in the monitor if need be.
+ *   start:  a: the connection's `deadline` says until when; then `queued` names the request,
+ *              release.
+ *   task:   b: `queued` from the request to NULL by compare-and-swap: it serves it.
+ *   sweep:  c: reads `queued`, acquire, then `deadline`; is it over: compare-and-swap as in b; the
+ *              request and its connection are the sweep's.  If the request is young after all (the
+ *              record and the memory were another's before) it puts it back, release;
+ *           d: else it answers, and sets `expired` when it is through, release.
+ *   task:   e: that fails in b looks at `expired`, acquire: set, it frees the request, else it
+ *              tries again.  So the request's memory outlives c and d, and its place is free only
+ *              now.
+ *
+ * Threads: the task; the sweep as told. */
 #include <string.h>
 
 #include "base/check.h"
@@ -172,9 +185,45 @@ static struct weir_request *serve_one(struct weir_request *request, weir_time no
     return next;
 }
 
+/* b and e. */
+static bool claim(struct weir_request *request)
+{
+    for (;;) {
+        void *queued = request;
+        if (wi_likely(wi_cas_acq_rel(&request->conn->queued, &queued, NULL)))
+            return true;
+        if (wi_load_acquire(&request->expired) != 0)
+            return false;
+        (void)weir_yield();
+    }
+}
+
+void wi_run_expire(struct wi_conn *conn, weir_time now)
+{
+    void *queued = wi_load_acquire(&conn->queued); /* c */
+    if (queued == NULL || now < wi_load_relaxed(&conn->deadline) ||
+        !wi_cas_acq_rel(&conn->queued, &queued, NULL))
+        return;
+    struct weir_request *request = queued;
+    if (!wi_admit_expire_queued(request, now)) /* d */
+        wi_store_release(&conn->queued, request);
+}
+
+/* Of a request that the sweep has answered. */
+static void end_expired(struct weir_request *request)
+{
+    struct weir_server *server = request->server;
+    wi_request_destroy(request);
+    wi_admit_end(server);
+}
+
 static int serve_task(void *arg)
 {
     struct weir_request *request = arg;
+    if (!claim(request)) {
+        end_expired(request);
+        return 0;
+    }
     weir_time now = wi_meter_begin();
     for (int served = 1; request != NULL; served++) {
         request = serve_one(request, now, served < TASK_REQUESTS_MAX);
@@ -189,7 +238,15 @@ static int serve_task(void *arg)
 int wi_run_start(struct weir_request *request)
 {
     const struct wi_route *route = request->route;
-    return wi_task_spawn(request->server->scope, serve_task, request, route->pattern, WEIR_SITE,
-                         route->spawn_flags | WI_SPAWN_METERED, route->opts.stack_bytes,
-                         request->deadline);
+    struct weir_server *server = request->server;
+    struct wi_conn *conn = request->conn;
+    wi_store_relaxed(&conn->deadline, wi_admit_patience(request));
+    wi_store_release(&conn->queued, request); /* a */
+    const int rc = wi_task_spawn(server->scope, serve_task, request, route->pattern, WEIR_SITE,
+                                 route->spawn_flags | WI_SPAWN_METERED, route->opts.stack_bytes,
+                                 request->deadline);
+    if (rc == 0 || claim(request))
+        return rc;
+    end_expired(request);
+    return 0;
 }

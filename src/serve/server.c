@@ -12,7 +12,7 @@
 #include "base/sized.h"
 #include "loop/stable.h"
 #include "net/transport.h"
-#include "serve/edge.h"
+#include "serve/answer.h"
 #include "serve/request.h"
 #include "sync/parker.h"
 #include "task/runtime.h"
@@ -206,8 +206,8 @@ int wi_server_create(weir_server **out, const struct weir_server_opts *opts,
         server->extra.counters != NULL ? server->extra.counters : &server->own_counters;
     fill_opts(&server->opts);
     fill_limits(server);
-    rc = wi_canned_make(&server->overloaded, 503, WI_EDGE_TYPE, WI_EDGE_OVERLOADED,
-                        sizeof(WI_EDGE_OVERLOADED) - 1);
+    rc = wi_canned_make(&server->overloaded, 503, WI_ANSWER_TYPE, WI_ANSWER_OVERLOADED,
+                        sizeof(WI_ANSWER_OVERLOADED) - 1);
     wi_bug_unless_cmp(rc, ==, 0);
     wi_list_init(&server->routes);
     wi_list_init(&server->waiting);
@@ -232,6 +232,7 @@ static void free_routes(struct weir_server *server)
     struct wi_list *node;
     while ((node = wi_list_pop_front(&server->routes)) != NULL) {
         struct wi_route *route = wi_container_of(node, struct wi_route, node);
+        wi_free(route->answer);
         wi_free(route);
     }
     wi_free(server->router.routes);
@@ -328,41 +329,33 @@ static const char *known_method(const char *method)
     return wi_http_method_name(wi_http_method_of(method, strlen(method)));
 }
 
-int weir_server_route(weir_server *server, const char *method, const char *pattern,
-                      weir_handler *handler, void *user, const struct weir_route_opts *opts)
+static int add_growing(struct weir_server *server, struct wi_route *route)
 {
-    wi_bug_unless(server != NULL);
-    wi_bug_unless(pattern != NULL);
-    wi_bug_unless(handler != NULL);
+    int rc = server->router.route_cap == 0 ? WEIR_EOVERFLOW : add_to(&server->router, route);
+    while (rc == WEIR_EOVERFLOW) {
+        rc = grow_router(server);
+        if (rc == 0)
+            rc = add_to(&server->router, route);
+        else
+            break;
+    }
+    return rc;
+}
+
+int wi_server_add_route(weir_server *server, const char *pattern, const struct wi_route *wanted)
+{
     if (wi_server_phase(server) != WI_SERVER_NEW)
         return WEIR_EALREADY;
-    const char *known = known_method(method);
-    if (known == NULL)
-        return WEIR_EINVAL;
-    struct weir_route_opts wanted;
-    int rc = wi_sized_take(&wanted, sizeof(wanted), opts);
-    if (rc != 0)
-        return rc;
-    rc = WEIR_ENOMEM;
-    struct wi_route *route = wi_alloc_zeroed(1, sizeof(*route));
+    int rc = WEIR_ENOMEM;
+    struct wi_route *route = wi_alloc(sizeof(*route));
     if (route == NULL)
         return rc;
+    *route = *wanted;
     route->pattern = wi_intern(pattern);
     if (route->pattern == NULL)
         goto undo_route;
-    route->method = known;
-    route->handler = handler;
-    route->user = user;
-    route->opts = wanted;
     fill_route(server, route);
-
-    rc = server->router.route_cap == 0 ? WEIR_EOVERFLOW : add_to(&server->router, route);
-    while (rc == WEIR_EOVERFLOW) {
-        rc = grow_router(server);
-        if (rc != 0)
-            goto undo_route;
-        rc = add_to(&server->router, route);
-    }
+    rc = add_growing(server, route);
     if (rc != 0)
         goto undo_route;
     route->index = server->route_count++;
@@ -372,6 +365,29 @@ int weir_server_route(weir_server *server, const char *method, const char *patte
 undo_route:
     wi_free(route);
     return rc;
+}
+
+int weir_server_route(weir_server *server, const char *method, const char *pattern,
+                      weir_handler *handler, void *user, const struct weir_route_opts *opts)
+{
+    wi_bug_unless(server != NULL);
+    wi_bug_unless(pattern != NULL);
+    wi_bug_unless(handler != NULL);
+    struct wi_route route = { .method = known_method(method), .handler = handler, .user = user };
+    if (wi_server_phase(server) != WI_SERVER_NEW)
+        return WEIR_EALREADY;
+    if (route.method == NULL)
+        return WEIR_EINVAL;
+    const int rc = wi_sized_take(&route.opts, sizeof(route.opts), opts);
+    return rc != 0 ? rc : wi_server_add_route(server, pattern, &route);
+}
+
+bool wi_server_has_route(struct weir_server *server, const char *method, const char *path)
+{
+    struct wi_http_match match;
+    return server->router.route_cap > 0 &&
+           wi_http_router_match(&server->router, wi_http_method_of(method, strlen(method)), path,
+                                strlen(path), &match) == 200;
 }
 
 /* -- listeners -------------------------------------------------------------------------------- */

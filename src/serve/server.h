@@ -119,6 +119,13 @@ enum wi_server_phase {
     WI_SERVER_CLOSING,  /* nothing new is begun */
 };
 
+/* An answer that never changes; see fixed.c.  Constant. */
+struct wi_fixed {
+    struct wi_canned canned;
+    const char *type; /* both behind the struct */
+    const char *text;
+};
+
 /* Constant after start. */
 struct wi_route {
     struct wi_list node;
@@ -126,10 +133,18 @@ struct wi_route {
     const char *pattern; /* interned: reports name tasks by it, also when the server is gone */
     weir_handler *handler;
     void *user;
+    struct wi_fixed *answer;     /* in the place of a handler, or NULL */
     struct weir_route_opts opts; /* filled: no zeros where they stand for a default */
     uint32_t spawn_flags;
     uint32_t index; /* in the order they were added */
 };
+
+/* Adds a copy of the route, without options filled, under the pattern.  `answer` is taken if it
+ * succeeds.  Results as weir_server_route(). */
+WEIR_CHECK int wi_server_add_route(weir_server *server, const char *pattern,
+                                   const struct wi_route *wanted);
+/* Whether a request of that method and path has a route now. */
+bool wi_server_has_route(struct weir_server *server, const char *method, const char *path);
 
 /* The Date field's text, formatted once a second; see stamp.c. */
 struct wi_stamp {

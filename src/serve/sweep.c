@@ -76,6 +76,8 @@ static void sweep_connections(struct weir_server *server, weir_time now)
             continue;
         if (wi_conn_try_own(conn, server))
             end_owned(conn, now, cut);
+        else
+            wi_run_expire(conn, now);
     }
 }
 
@@ -122,7 +124,7 @@ void wi_sweep_need(struct weir_server *server)
             return;
     } while (!wi_cas_seq_cst(&server->sweeping, &word, word + ARMED + AT_WORK)); /* b */
     const weir_time now = weir_now();
-    wi_runtime_timer_start(&server->sweep, wi_after(now, period_of(server)));
+    wi_runtime_loop_timer_start(&server->sweep, wi_after(now, period_of(server)));
     (void)wi_sub_seq_cst(&server->sweeping, AT_WORK); /* pairs with wi_sweep_over() */
 }
 

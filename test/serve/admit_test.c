@@ -20,6 +20,7 @@ enum {
 };
 
 static weir_server *server;
+static const struct wi_route route;
 static wi_atomic_i64 inside, worst;
 
 static enum wi_verdict admit(void)
@@ -28,7 +29,7 @@ static enum wi_verdict admit(void)
     struct wi_gate_ticket ticket;
     ask.now = weir_now();
     ask.arrived = ask.now;
-    return wi_admit(server, &ask, &ticket);
+    return wi_admit(server, &route, &ask, &ticket);
 }
 
 static int set_up(void **state)

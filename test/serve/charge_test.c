@@ -42,7 +42,8 @@ static enum wi_verdict ask(weir_server *server, weir_time now, enum wi_gate_clas
                                .deadline = WEIR_NO_DEADLINE,
                                .route = ROUTE,
                                .class = class };
-    return wi_admit(server, &ask, ticket);
+    static const struct wi_route route;
+    return wi_admit(server, &route, &ask, ticket);
 }
 
 static struct weir_server_stats stats_of(weir_server *server)

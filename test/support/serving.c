@@ -79,7 +79,7 @@ static int serve(void *arg)
 static void *serving_main(void *arg)
 {
     struct serving *serving = arg;
-    struct weir_opts opts = { .size = sizeof(opts) };
+    struct weir_opts opts = { .size = sizeof(opts), .watch_handlers = true };
     if (strcmp(serving->model, "threads") == 0)
         opts.scheduler = WEIR_SCHEDULER_THREADS;
     else if (strcmp(serving->model, "tasks") != 0)
