@@ -46,7 +46,18 @@ typedef struct weir_reply weir_reply;
  * last one those alone that take a wait. */
 typedef int weir_handler(weir_request *request, weir_reply *reply, void *user);
 
-/* Limits; 0 means the default in brackets, a negative number no limit, or the most that is safe
+/* Admission.  A server admits as much as the cores can do soon, and refuses the rest at once with
+ * 503 and Retry-After, before anything exists for it.  What a route's requests cost it has seen:
+ * the time that their tasks, and those in scopes that these opened, have run; waiting costs
+ * nothing.  So there is nothing to set, and below capacity nobody is refused.  Who waited for too
+ * long though it was admitted is answered 503 when its turn comes: in overload after 100 ms or
+ * more, at most after waiting_age_max_ns.  Among clients (by address; by network of 64 bits for
+ * IPv6; behind a proxy, and on a Unix socket, there is but one) those that take more than their
+ * share are refused first.
+ * Where running_max is set, or each request has a thread, the time for which requests hold their
+ * places is reckoned with in the same way.
+ *
+ * Limits; 0 means the default in brackets, a negative number no limit, or the most that is safe
  * where the comment says so.
  *
  * Two bounds are not options.  Requests that a client sends ahead are read, but each answer is
@@ -70,17 +81,31 @@ struct weir_server_opts {
     int64_t request_ns_max; /* from the head's end to a handler's ambient deadline [30 s] */
     int64_t retry_after_s;  /* of a 503 [1] */
     int backlog;            /* of listeners [4,096]; negative: WEIR_EINVAL */
-    bool admission_off;     /* no admission by work, see above */
+    bool admission_off;     /* refuse by these bounds alone, see above */
     bool half_close;        /* a client that finishes its sending side has not left [it has] */
 };
 
+/* How much a route's requests matter when there are more than can be served: batch is refused
+ * first, and takes nothing from interactive.  A client may lower the class of its own request, by
+ * "Priority: u=5" or above (RFC 9218), or by X-Attempt above 0, which says that it asks again; what
+ * would raise it is heeded on a route with trust_priority alone: there u=2 and below makes a batch
+ * request interactive.
+ * WEIR_ADMIT_ALWAYS is never refused for its work, and should take next to none: health checks. */
+enum weir_admission {
+    WEIR_ADMIT_INTERACTIVE,
+    WEIR_ADMIT_BATCH,
+    WEIR_ADMIT_ALWAYS
+};
+
 struct weir_route_opts {
-    size_t size;            /* sizeof(struct weir_route_opts); 0 counts as that */
-    bool blocking;          /* the handler runs on an OS thread of a bounded pool */
-    bool pinned;            /* stays on one OS thread */
-    size_t stack_bytes;     /* of a task that is no thread [the runtime's: 64 KiB] */
-    int64_t deadline_ns;    /* the same for this route [request_ns_max] */
-    int64_t body_bytes_max; /* [the server's] */
+    size_t size;                   /* sizeof(struct weir_route_opts); 0 counts as that */
+    bool blocking;                 /* the handler runs on an OS thread of a bounded pool */
+    bool pinned;                   /* stays on one OS thread */
+    size_t stack_bytes;            /* of a task that is no thread [the runtime's: 64 KiB] */
+    int64_t deadline_ns;           /* the same for this route [request_ns_max] */
+    int64_t body_bytes_max;        /* [the server's] */
+    enum weir_admission admission; /* [interactive] */
+    bool trust_priority;           /* clients may raise their class as well */
 };
 
 /* -- the server -------------------------------------------------------------------------------
@@ -106,7 +131,7 @@ WEIR_API WEIR_CHECK int weir_server_create(weir_server **out, const struct weir_
  *   opts     borrowed for the call; NULL: all defaults
  *
  *   0               added
- *   WEIR_EINVAL     not a pattern or not a method
+ *   WEIR_EINVAL     not a pattern, not a method or not a class
  *   WEIR_EEXIST     method and pattern have a handler
  *   WEIR_EOVERFLOW  there are 4,096 routes
  *   WEIR_EALREADY   the server has started
@@ -178,6 +203,12 @@ struct weir_server_stats {
     /* by admission, of class interactive and batch: for want of workers, of places to run */
     int64_t shed_work, shed_work_batch, shed_slots, shed_slots_batch;
     int64_t late; /* begun in time, answered after the deadline */
+    /* admission, as of some milliseconds ago; 0 after a second in which nobody asked */
+    int64_t load_milli;  /* work offered over what the cores can do, in thousandths */
+    int64_t brake_milli; /* what measured delay makes of that capacity, in thousandths */
+    int64_t backlog_ns;  /* how long a request that is admitted waits for its turn */
+    int64_t depth_ns, depth_batch_ns; /* with how much of that one is still admitted */
+    int64_t cost_ns;                  /* of a core, of a request that is offered, on average */
 };
 /* Reads them.  Callers: any thread; never waits. */
 WEIR_API void weir_server_stats_read(weir_server *server, struct weir_server_stats *out);

@@ -61,6 +61,8 @@ static void write_numbers(struct wi_text *out, const struct wi_metrics_view *vie
         const int64_t value = wi_load_relaxed(&view->numbers->value[i]);
         if (row->kind == WI_COUNTER_NS || row->kind == WI_GAUGE_NS)
             add_seconds(out, value);
+        else if (row->kind == WI_GAUGE_MILLI)
+            wi_text_add(out, " %" PRId64 ".%03" PRId64 "\n", value / 1000, value % 1000);
         else
             wi_text_add(out, " %" PRId64 "\n", value);
     }

@@ -29,6 +29,16 @@ void wi_numbers_take_server(struct wi_numbers *numbers, const struct weir_server
     set(numbers, WI_N_SHED_AGE, stats->shed_age);
     set(numbers, WI_N_SHED_LATE, stats->shed_late);
     set(numbers, WI_N_SHED_DRAINING, stats->shed_draining);
+    set(numbers, WI_N_SHED_WORK, stats->shed_work);
+    set(numbers, WI_N_SHED_WORK_BATCH, stats->shed_work_batch);
+    set(numbers, WI_N_SHED_SLOTS, stats->shed_slots);
+    set(numbers, WI_N_SHED_SLOTS_BATCH, stats->shed_slots_batch);
+    set(numbers, WI_N_LOAD, stats->load_milli);
+    set(numbers, WI_N_BRAKE, stats->brake_milli);
+    set(numbers, WI_N_BACKLOG, stats->backlog_ns);
+    set(numbers, WI_N_DEPTH, stats->depth_ns);
+    set(numbers, WI_N_DEPTH_BATCH, stats->depth_batch_ns);
+    set(numbers, WI_N_COST, stats->cost_ns);
     set(numbers, WI_N_RUNNING, stats->running);
     set(numbers, WI_N_WAITING, stats->waiting);
     set(numbers, WI_N_CONNECTIONS, stats->connections);
@@ -84,7 +94,8 @@ void wi_numbers_add(struct wi_numbers *sum, const struct wi_numbers *process)
     for (int i = 0; i < WI_NUMBERS; i++) {
         const int64_t left = get(sum, i);
         const int64_t right = get(process, i);
-        if (wi_number_rows[i].kind == WI_GAUGE_NS)
+        const enum wi_number_kind kind = wi_number_rows[i].kind;
+        if (kind == WI_GAUGE_NS || kind == WI_GAUGE_MILLI)
             set(sum, (enum wi_number)i, left > right ? left : right);
         else
             set(sum, (enum wi_number)i, left + right);

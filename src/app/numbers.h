@@ -21,6 +21,7 @@ enum wi_number_kind {
     WI_GAUGE,
     WI_COUNTER_NS, /* kept in ns, shown in seconds */
     WI_GAUGE_NS,
+    WI_GAUGE_MILLI, /* kept in thousandths; of several processes the greatest, as of WI_GAUGE_NS */
 };
 
 /* X(name, kind, metric, label, help): rows of one metric follow each other.  A label is
@@ -37,6 +38,21 @@ enum wi_number_kind {
     X(SHED_AGE, WI_COUNTER, "weir_sheds_total", "reason=\"age\"", "")                              \
     X(SHED_LATE, WI_COUNTER, "weir_sheds_total", "reason=\"late\"", "")                            \
     X(SHED_DRAINING, WI_COUNTER, "weir_sheds_total", "reason=\"draining\"", "")                    \
+    X(SHED_WORK, WI_COUNTER, "weir_sheds_total", "reason=\"work\",class=\"interactive\"", "")      \
+    X(SHED_WORK_BATCH, WI_COUNTER, "weir_sheds_total", "reason=\"work\",class=\"batch\"", "")      \
+    X(SHED_SLOTS, WI_COUNTER, "weir_sheds_total", "reason=\"slots\",class=\"interactive\"", "")    \
+    X(SHED_SLOTS_BATCH, WI_COUNTER, "weir_sheds_total", "reason=\"slots\",class=\"batch\"", "")    \
+    X(LOAD, WI_GAUGE_MILLI, "weir_admission_load", "",                                             \
+      "Work offered, also what is refused, over what the cores can do; the greatest process.")     \
+    X(BRAKE, WI_GAUGE_MILLI, "weir_admission_brake", "",                                           \
+      "What measured delay makes of the capacity; 1 is all of it.")                                \
+    X(BACKLOG, WI_GAUGE_NS, "weir_admission_backlog_seconds", "",                                  \
+      "How long a request admitted now waits for its turn.")                                       \
+    X(DEPTH, WI_GAUGE_NS, "weir_admission_depth_seconds", "class=\"interactive\"",                 \
+      "With how much of a backlog requests are still admitted.")                                   \
+    X(DEPTH_BATCH, WI_GAUGE_NS, "weir_admission_depth_seconds", "class=\"batch\"", "")             \
+    X(COST, WI_GAUGE_NS, "weir_admission_cost_seconds", "",                                        \
+      "What a request that is offered costs of a core, on average.")                               \
     X(RUNNING, WI_GAUGE, "weir_requests_running", "", "Requests whose handler runs now.")          \
     X(WAITING, WI_GAUGE, "weir_requests_waiting", "", "Admitted requests that wait to run.")       \
     X(CONNECTIONS, WI_GAUGE, "weir_connections", "", "Open connections.")                          \

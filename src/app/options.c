@@ -162,6 +162,15 @@ wrong:
     return WEIR_EINVAL;
 }
 
+static int set_admission(struct wi_options *options, const char *value, struct wi_text *why)
+{
+    options->admission_off = strcmp(value, "off") == 0;
+    if (options->admission_off || strcmp(value, "on") == 0)
+        return 0;
+    wi_text_add(why, "on or off is needed");
+    return WEIR_EINVAL;
+}
+
 static int set_listen(struct wi_options *options, const char *value, struct wi_text *why)
 {
     if (value[0] == '\0') {
@@ -246,6 +255,8 @@ const struct wi_option_row wi_option_rows[] = {
       "How much (beyond: 503 and Retry-After)", set_max_running },
     { "max-waiting", "WEIR_MAX_WAITING", "N,AGE", "requests that may wait, and how long", "1024,1s",
       NULL, set_max_waiting },
+    { "admission", "WEIR_ADMISSION", "WORD", "refuse what the cores cannot do in time: on or off",
+      "on", NULL, set_admission },
     { "drain-timeout", "WEIR_DRAIN_TIMEOUT", "TIME", "for requests in flight, after SIGTERM", "10s",
       "Else", set_drain_timeout },
     { "sigquit", "WEIR_SIGQUIT", "WORD", "after SIGQUIT has printed all tasks: exit or stay",

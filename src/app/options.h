@@ -25,8 +25,9 @@ enum {
 
 struct wi_options {
     struct wi_wish wish;
-    int64_t waiting_max;               /* 0: not asked for */
-    int64_t waiting_age_ns;            /* 0: not asked for */
+    int64_t waiting_max;    /* 0: not asked for */
+    int64_t waiting_age_ns; /* 0: not asked for */
+    bool admission_off;
     const char *listen[WI_LISTEN_MAX]; /* addresses in the order they came */
     int listen_count;
     const char *admin; /* NULL: none */

@@ -196,6 +196,8 @@ struct weir_server_opts wi_service_server_opts(const struct wi_service_opts *opt
         server.waiting_max = options->waiting_max;
     if (options->waiting_age_ns > 0)
         server.waiting_age_max_ns = options->waiting_age_ns;
+    if (options->admission_off)
+        server.admission_off = true;
     return server;
 }
 
@@ -233,6 +235,7 @@ static int start_server(struct wi_service *service)
     const struct wi_server_extra extra = {
         .shared_listener = opts->supervised,
         .counters = &opts->share->serve,
+        .costs = opts->costs,
     };
     int rc = wi_server_create(&service->app.server, &server_opts, &extra);
     if (rc != 0) {

@@ -11,6 +11,7 @@
 struct wi_share {
     struct wi_server_counters serve; /* atomic; the server's threads */
     struct wi_numbers numbers;       /* atomic; the monitor; what the server counts is not in it */
+    struct wi_charge_costs costs;    /* atomic; of the total: what all processes have learned */
 };
 
 /* Adds what a living process shows, gauges too. */

@@ -57,12 +57,14 @@ static int run_worker(struct wi_member *self, void *user)
 {
     struct wi_supervisor *supervisor = user;
     static struct wi_service service; /* as in main.c */
+    struct wi_share *total = wi_slots_total(wi_cluster_slots(supervisor->cluster));
     return wi_service_run(&service, &(struct wi_service_opts){
                                         .spec = supervisor->spec,
                                         .plan = supervisor->plan,
                                         .options = supervisor->options,
                                         .listeners = supervisor->listeners,
                                         .share = self->payload,
+                                        .costs = &total->costs,
                                         .supervised = true,
                                         .on_ready = worker_ready,
                                         .on_draining = worker_draining,

@@ -107,6 +107,10 @@ static unsigned known_name(const char *name, size_t len)
         return named(name, "expect", 6) ? WI_HTTP_KNOWN_EXPECT : WI_HTTP_KNOWN_COUNT;
     case 7:
         return named(name, "upgrade", 7) ? WI_HTTP_KNOWN_UPGRADE : WI_HTTP_KNOWN_COUNT;
+    case 8:
+        return named(name, "priority", 8) ? WI_HTTP_KNOWN_CLASS : WI_HTTP_KNOWN_COUNT;
+    case 9:
+        return named(name, "x-attempt", 9) ? WI_HTTP_KNOWN_CLASS : WI_HTTP_KNOWN_COUNT;
     case 10:
         return named(name, "connection", 10) ? WI_HTTP_KNOWN_CONNECTION : WI_HTTP_KNOWN_COUNT;
     case 12:
@@ -207,6 +211,7 @@ int wi_http_fields_parse(const char *buf, size_t pos, size_t len,
         return end;
     head->field_count = (uint16_t)count;
     head->has_timeout = known->count[WI_HTTP_KNOWN_TIMEOUT] > 0;
+    head->has_class = known->count[WI_HTTP_KNOWN_CLASS] > 0;
     return count > limits->fields_max ? WI_HTTP_TOO_MANY_FIELDS : end;
 }
 

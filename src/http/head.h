@@ -71,6 +71,7 @@ struct wi_http_head {
     bool has_length;       /* a Content-Length was there */
     bool upgrade;          /* Upgrade is there and Connection names it */
     bool has_timeout;      /* a field of timeout.h is there */
+    bool has_class;        /* a field of urgency.h is there */
     struct wi_http_field fields[WI_HTTP_FIELDS_MAX];
 };
 
@@ -94,6 +95,7 @@ enum wi_http_known_name {
     WI_HTTP_KNOWN_EXPECT,
     WI_HTTP_KNOWN_UPGRADE,
     WI_HTTP_KNOWN_TIMEOUT, /* each of three names; see timeout.h */
+    WI_HTTP_KNOWN_CLASS,   /* each of two names; see urgency.h */
     WI_HTTP_KNOWN_COUNT,
 };
 
@@ -105,7 +107,8 @@ struct wi_http_known {
 /* Parses field lines from `pos` through the empty line into head->fields.  Lines beyond
  * fields_max are checked and counted, not stored.
  *
- *   > 0   bytes from the buffer's start through the empty line; field_count and has_timeout are set
+ *   > 0   bytes from the buffer's start through the empty line; field_count, has_timeout and
+ *         has_class are set
  *   0     the empty line has not arrived, and no complete line is wrong
  *   < 0   a verdict on a line */
 WEIR_CHECK int wi_http_fields_parse(const char *buf, size_t pos, size_t len,

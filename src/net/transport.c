@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/rng.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/limits.h"
@@ -31,6 +32,15 @@ int wi_transport_adopt(int fd)
 int wi_transport_accept(int fd, struct wi_addr *peer)
 {
     return wi_socket_accept(fd, peer);
+}
+
+uint32_t wi_transport_client(const struct wi_addr *peer)
+{
+    uint64_t key = wi_addr_network(peer);
+    if (key == 0)
+        return 0;
+    const uint32_t hash = (uint32_t)(wi_rng_split(&key) >> 32);
+    return hash != 0 ? hash : 1;
 }
 
 int wi_transport_local(int fd, char *text, size_t bytes)

@@ -41,6 +41,10 @@ void wi_transport_unlink(int fd);
 /* The text of a peer's address; "unix" for Unix sockets. */
 void wi_transport_peer(const struct wi_addr *peer, char *text, size_t bytes);
 
+/* A hash of the host, or for IPv6 the network of 64 bits, that the address belongs to; 0: it is of
+ * neither kind. */
+uint32_t wi_transport_client(const struct wi_addr *peer);
+
 /* As the calls of os/socket.h that they are named after. */
 WEIR_CHECK int64_t wi_transport_read(int fd, void *data, size_t bytes);
 WEIR_CHECK int64_t wi_transport_write(int fd, const void *data, size_t bytes);

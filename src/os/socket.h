@@ -31,6 +31,10 @@ void wi_addr_format(const struct wi_addr *addr, char *text, size_t text_bytes);
 bool wi_addr_is_unix(const struct wi_addr *addr);
 bool wi_addr_is_abstract(const struct wi_addr *addr);
 
+/* A number that all addresses of one IPv4 host, or of one IPv6 network of 64 bits, have in common,
+ * and hardly any others; 0: it is neither, or nobody's. */
+uint64_t wi_addr_network(const struct wi_addr *addr);
+
 /* Opens a listener: SO_REUSEADDR, for IPv6 any also IPv4.  A unix PATH that nobody listens on any
  * more is replaced, one that is in use gives WEIR_EADDRINUSE.  The descriptor or a code. */
 WEIR_CHECK int wi_socket_listen(const struct wi_addr *addr, int backlog);

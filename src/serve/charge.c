@@ -4,10 +4,13 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "http/urgency.h"
 #include "serve/request.h"
 #include "weir/runtime.h"
 
 enum {
+    URGENCY_RAISES = 2, /* up to this, where clients are trusted; from the other on, always */
+    URGENCY_LOWERS = 5,
     SHARE_TICKS = 100 /* between two looks at what the processes share: half a second of work */
 };
 
@@ -70,6 +73,21 @@ static void share_costs(const struct wi_charge *charge)
     }
 }
 
+static void show(weir_server *server, weir_time now)
+{
+    const struct wi_gate *gate = server->charge.gate;
+    struct wi_server_counters *counters = server->counters;
+    struct wi_gate_view view;
+    wi_gate_read(gate, now, &view);
+    wi_store_relaxed(&counters->load_milli, (int64_t)(view.load[0] * 1e3));
+    wi_store_relaxed(&counters->brake_milli, (int64_t)(view.brake * 1e3));
+    wi_store_relaxed(&counters->backlog_ns, view.backlog_ns);
+    wi_store_relaxed(&counters->depth_ns, view.depth_ns[WI_RANKS - 1]);
+    wi_store_relaxed(&counters->depth_batch_ns, view.depth_ns[1]);
+    wi_store_relaxed(&counters->cost_ns, wi_load_relaxed(&gate->unknown));
+    wi_store_relaxed(&counters->ticked_at, now);
+}
+
 /* For who was told that it is due. */
 __attribute__((noinline)) static void tick(weir_server *server, weir_time now)
 {
@@ -79,11 +97,29 @@ __attribute__((noinline)) static void tick(weir_server *server, weir_time now)
     const bool share = ++charge->ticks % SHARE_TICKS == 0 && charge->costs != NULL;
     wi_gate_tick(gate, now, rest_ns); /* the turn is over */
     wi_store_relaxed(&charge->patience_ns, wi_gate_patience(gate));
+    show(server, now);
     if (share)
         share_costs(charge);
 }
 
 /* -- requests --------------------------------------------------------------------------------- */
+
+enum wi_gate_class wi_charge_class(const struct wi_route *route, const struct wi_http_head *head,
+                                   const char *text)
+{
+    static const enum wi_gate_class classes[] = { [WEIR_ADMIT_INTERACTIVE] = WI_GATE_INTERACTIVE,
+                                                  [WEIR_ADMIT_BATCH] = WI_GATE_BATCH,
+                                                  [WEIR_ADMIT_ALWAYS] = WI_GATE_CLASSES };
+    enum wi_gate_class class = classes[route->opts.admission];
+    if (wi_likely(!head->has_class) || class == WI_GATE_CLASSES)
+        return class;
+    const int urgency = wi_http_urgency(head, text);
+    if (urgency <= URGENCY_RAISES && route->opts.trust_priority)
+        class = WI_GATE_INTERACTIVE;
+    if (urgency >= URGENCY_LOWERS || wi_http_is_repetition(head, text))
+        class = WI_GATE_BATCH;
+    return class;
+}
 
 enum wi_gate_verdict wi_charge_ask(weir_server *server, const struct wi_gate_ask *ask,
                                    struct wi_gate_ticket *ticket)
@@ -93,7 +129,10 @@ enum wi_gate_verdict wi_charge_ask(weir_server *server, const struct wi_gate_ask
         return WI_GATE_ADMIT;
     if (wi_unlikely(wi_gate_due(gate, ask->now)))
         tick(server, ask->now);
-    return wi_gate_ask(gate, ask, ticket);
+    if (wi_likely(ask->class < WI_GATE_CLASSES))
+        return wi_gate_ask(gate, ask, ticket);
+    *ticket = (struct wi_gate_ticket){ .route = ask->route }; /* charged when it has ended */
+    return WI_GATE_ADMIT;
 }
 
 void wi_charge_drop(weir_server *server, const struct wi_gate_ticket *ticket)

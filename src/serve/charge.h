@@ -17,6 +17,8 @@
 #include "weir/serve.h"
 
 struct weir_request;
+struct wi_http_head;
+struct wi_route;
 
 /* What routes cost, for all processes of a service: a process begins with what others have learned.
  * All-zero: nothing is known.  Atomic; whoever writes last is right enough. */
@@ -41,7 +43,13 @@ void wi_charge_close(weir_server *server);
 /* Before the server serves, all routes known. */
 void wi_charge_start(weir_server *server);
 
-/* The verdict on a request, and its ticket.  Where admission is off it is WI_GATE_ADMIT. */
+/* The class of a request of the route whose head lies at `text`; WI_GATE_CLASSES: it must always be
+ * answered. */
+enum wi_gate_class wi_charge_class(const struct wi_route *route, const struct wi_http_head *head,
+                                   const char *text);
+
+/* The verdict on a request, and its ticket.  WI_GATE_ADMIT where admission is off, and for what
+ * must always be answered. */
 enum wi_gate_verdict wi_charge_ask(weir_server *server, const struct wi_gate_ask *ask,
                                    struct wi_gate_ticket *ticket);
 

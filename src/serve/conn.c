@@ -133,6 +133,7 @@ int wi_conn_open(struct weir_server *server, int fd, const struct wi_addr *peer)
     conn->phase = WI_CONN_IDLE;
     conn->drained = true;
     keep_peer(conn, peer);
+    conn->client = wi_transport_client(peer);
     wi_store_relaxed(&conn->server, server);
     wi_store_relaxed(&conn->deadline, wi_after(weir_now(), server->opts.idle_ns_max));
     (void)wi_add_seq_cst(&server->counters->connections, 1); /* sweep.c: a */

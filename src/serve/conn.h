@@ -52,6 +52,7 @@ struct wi_conn {
     uint32_t scanned;   /* of these, known to hold no complete head */
     uint32_t requests;  /* begun on this connection */
     uint32_t discarded; /* bytes in phase LINGER */
+    uint32_t client;    /* who it is, as a hash of the peer's address; 0: unknown */
     uint8_t phase;      /* enum wi_conn_phase */
     uint8_t head_class; /* enum wi_block_class */
     bool drained;       /* the last read took all that there was, see wi_conn_read() */

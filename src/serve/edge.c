@@ -142,7 +142,9 @@ static enum step begin(struct wi_conn *conn, struct view *view, struct wi_arriva
                                .arrived = arrival->at,
                                .deadline = arrival->deadline,
                                .route = route->index,
-                               .class = WI_GATE_INTERACTIVE };
+                               .client = conn->client,
+                               .class =
+                                   wi_charge_class(route, &head->head, view->data + view->pos) };
     const enum wi_verdict verdict = wi_admit(server, route, &ask, &arrival->ticket);
     if (verdict == WI_ADMIT_SHED)
         return refuse_overload(conn, view, head, false);

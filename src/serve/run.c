@@ -119,7 +119,8 @@ static void end_connection(struct wi_conn *conn, enum ending ending)
  * worst more is repeated, within a budget. */
 static void inherit_attempt(const struct weir_request *request)
 {
-    const char *text = weir_request_header(request, "X-Attempt");
+    const bool may_be_there = request->head->head.has_class; /* http/urgency.h */
+    const char *text = may_be_there ? weir_request_header(request, "X-Attempt") : NULL;
     int attempt = 0;
     for (const char *at = text; at != NULL && *at != '\0'; at++) {
         if (*at < '0' || *at > '9') {

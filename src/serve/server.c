@@ -87,6 +87,14 @@ void wi_server_counters_read(struct wi_server_counters *counters, struct weir_se
         .bytes_in = sum_of(counters, WI_COUNT_BYTES_IN),
         .bytes_out = sum_of(counters, WI_COUNT_BYTES_OUT),
     };
+    if (weir_now() - wi_load_relaxed(&counters->ticked_at) < WEIR_NS_PER_S) {
+        all.load_milli = wi_load_relaxed(&counters->load_milli);
+        all.brake_milli = wi_load_relaxed(&counters->brake_milli);
+        all.backlog_ns = wi_load_relaxed(&counters->backlog_ns);
+        all.depth_ns = wi_load_relaxed(&counters->depth_ns);
+        all.depth_batch_ns = wi_load_relaxed(&counters->depth_batch_ns);
+        all.cost_ns = wi_load_relaxed(&counters->cost_ns);
+    }
     const int64_t idle = all.connections - all.running - all.waiting;
     all.idle_connections = idle > 0 ? idle : 0;
     wi_sized_give(out, &all, sizeof(all));
@@ -379,7 +387,11 @@ int weir_server_route(weir_server *server, const char *method, const char *patte
     if (route.method == NULL)
         return WEIR_EINVAL;
     const int rc = wi_sized_take(&route.opts, sizeof(route.opts), opts);
-    return rc != 0 ? rc : wi_server_add_route(server, pattern, &route);
+    if (rc != 0)
+        return rc;
+    if ((unsigned)route.opts.admission > WEIR_ADMIT_ALWAYS)
+        return WEIR_EINVAL;
+    return wi_server_add_route(server, pattern, &route);
 }
 
 bool wi_server_has_route(struct weir_server *server, const char *method, const char *path)

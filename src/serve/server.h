@@ -92,6 +92,9 @@ struct wi_server_counters {
     _Alignas(64) wi_atomic_i64 running;
     _Alignas(64) wi_atomic_i64 waiting;
     _Alignas(64) wi_atomic_i64 connections;
+    /* atomic: gauges, written at ticks (charge.h) */
+    _Alignas(64) wi_atomic_i64 ticked_at;
+    wi_atomic_i64 load_milli, brake_milli, backlog_ns, depth_ns, depth_batch_ns, cost_ns;
 };
 
 _Static_assert((int)WI_COUNTERS <= (int)WI_COUNTER_ROW, "every counter has a place");

@@ -26,6 +26,8 @@ static struct wi_text write_view(int processes, size_t cap)
     struct wi_numbers numbers = { .stack_guard = "install", .poller = "ep\"o\\ll\n" };
     wi_store_relaxed(&numbers.value[WI_N_REQUESTS], 12);
     wi_store_relaxed(&numbers.value[WI_N_SHED_AGE], 5);
+    wi_store_relaxed(&numbers.value[WI_N_SHED_WORK_BATCH], 6);
+    wi_store_relaxed(&numbers.value[WI_N_LOAD], 12034);
     wi_store_relaxed(&numbers.value[WI_N_LOOP_LAG], 1500000);
     for (int i = 0; i < processes; i++)
         list[i] = (struct wi_metrics_process){
@@ -64,6 +66,8 @@ static void values_stand_where_they_belong(void **state)
         "weir_respawns_total 4\n",
         "weir_requests_total{model=\"cluster\"} 12\n",
         "weir_sheds_total{model=\"cluster\",reason=\"age\"} 5\n",
+        "weir_sheds_total{model=\"cluster\",reason=\"work\",class=\"batch\"} 6\n",
+        "weir_admission_load{model=\"cluster\"} 12.034\n",
         "weir_loop_lag_seconds{model=\"cluster\"} 0.001500000\n",
         "weir_process_cpu_seconds_total{process=\"primary\"} 2.500000000\n",
         "weir_process_resident_bytes{process=\"0\"} 4096\n",

@@ -140,7 +140,7 @@ static void known_fields_are_recognised_in_any_case(void **state)
     const char *text =
         "HOST: a\r\nexpect: b\r\nUpGrade: c\r\nCONNECTION: d\r\ncontent-LENGTH: 1\r\n"
         "Transfer-encoding: e\r\nhost: f\r\nHosts: g\r\nHose: h\r\nWeir-timeout-MS: i\r\n"
-        "Weir-Timeout-Mz: j\r\n\r\n";
+        "Weir-Timeout-Mz: j\r\nPrioritY: k\r\nPriorite: l\r\nX-Attempts: m\r\n\r\n";
     struct wi_http_head head;
     struct wi_http_known known;
     assert_true(fields(text, &head, &known) > 0);
@@ -149,6 +149,7 @@ static void known_fields_are_recognised_in_any_case(void **state)
     for (int i = 1; i < WI_HTTP_KNOWN_COUNT; i++)
         assert_int_equal(known.count[i], 1);
     assert_true(head.has_timeout);
+    assert_true(head.has_class);
     assert_int_equal(wi_http_field_find(&head, text, "hOST", 0), 0);
     assert_int_equal(wi_http_field_find(&head, text, "host", 1), 6);
     assert_int_equal(wi_http_field_find(&head, text, "host", 7), -1);

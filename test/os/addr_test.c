@@ -25,6 +25,28 @@ static void a_formatted_address_parses_to_itself(void **state)
     }
 }
 
+static uint64_t network_of(const char *text)
+{
+    struct wi_addr addr;
+    assert_int_equal(wi_addr_parse(text, &addr, NULL), 0);
+    return wi_addr_network(&addr);
+}
+
+static void a_network_is_a_host_or_64_bits(void **state)
+{
+    (void)state;
+    assert_true(network_of("1.2.3.4:80") != 0);
+    assert_true(network_of("1.2.3.4:80") == network_of("1.2.3.4:81"));
+    assert_true(network_of("1.2.3.4:80") != network_of("1.2.3.5:80"));
+    assert_true(network_of("1.2.3.4:80") == network_of("[::ffff:1.2.3.4]:9"));
+    assert_true(network_of("[2001:db8::7]:1") == network_of("[2001:db8::8:9]:2"));
+    assert_true(network_of("[2001:db8::7]:1") != network_of("[2001:db8:0:1::7]:1"));
+    assert_true(network_of("[::1]:1") != 0);
+    assert_true(network_of("unix:/tmp/x") == 0);
+    const struct wi_addr nobody = { .bytes = 0 };
+    assert_true(wi_addr_network(&nobody) == 0);
+}
+
 static void short_forms_mean_what_they_say(void **state)
 {
     (void)state;
@@ -118,6 +140,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_formatted_address_parses_to_itself),
+        cmocka_unit_test(a_network_is_a_host_or_64_bits),
         cmocka_unit_test(short_forms_mean_what_they_say),
         cmocka_unit_test(wrong_texts_are_refused_with_a_reason),
         cmocka_unit_test(kinds_are_told_apart),

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -143,6 +144,66 @@ static void what_is_learned_here_is_told_to_others(void **state)
     destroy(server);
 }
 
+static enum wi_gate_class class_of(enum weir_admission admission, bool trusts, const char *field)
+{
+    struct wi_route route = { .opts = { .admission = admission, .trust_priority = trusts } };
+    static struct wi_http_request request;
+    struct wi_http_limits limits = { 0 };
+    char buf[256];
+    wi_http_limits_fill(&limits);
+    const int len = snprintf(buf, sizeof(buf), "GET / HTTP/1.1\r\nHost: a\r\n%s\r\n", field);
+    assert_int_equal(wi_http_request_parse(buf, (size_t)len, 0, &request, &limits), len);
+    return wi_charge_class(&route, &request.head, buf);
+}
+
+static void a_client_may_lower_its_class_and_who_is_trusted_raise_it(void **state)
+{
+    (void)state;
+    const enum weir_admission usual = WEIR_ADMIT_INTERACTIVE;
+    assert_int_equal(class_of(usual, false, ""), WI_GATE_INTERACTIVE);
+    assert_int_equal(class_of(usual, false, "Priority: u=4\r\n"), WI_GATE_INTERACTIVE);
+    assert_int_equal(class_of(usual, false, "Priority: u=5\r\n"), WI_GATE_BATCH);
+    assert_int_equal(class_of(usual, false, "X-Attempt: 2\r\n"), WI_GATE_BATCH);
+    const enum weir_admission batch = WEIR_ADMIT_BATCH;
+    assert_int_equal(class_of(batch, false, ""), WI_GATE_BATCH);
+    assert_int_equal(class_of(batch, false, "Priority: u=0\r\n"), WI_GATE_BATCH);
+    assert_int_equal(class_of(batch, true, "Priority: u=0\r\n"), WI_GATE_INTERACTIVE);
+    assert_int_equal(class_of(batch, true, "Priority: u=3\r\n"), WI_GATE_BATCH);
+    assert_int_equal(class_of(batch, true, "Priority: u=0\r\nX-Attempt: 1\r\n"), WI_GATE_BATCH);
+    const enum weir_admission always = WEIR_ADMIT_ALWAYS;
+    assert_int_equal(class_of(always, true, "Priority: u=7\r\n"), WI_GATE_CLASSES);
+}
+
+static void what_is_always_answered_is_not_asked_for(void **state)
+{
+    (void)state;
+    weir_server *server = create(NULL, NULL);
+    const weir_time now = weir_now();
+    (void)flood(server, now, WI_GATE_INTERACTIVE);
+    struct wi_gate_ticket ticket;
+    assert_int_equal(ask(server, now, WI_GATE_INTERACTIVE, &ticket), WI_ADMIT_SHED);
+    assert_int_equal(ask(server, now, WI_GATE_CLASSES, &ticket), WI_ADMIT_RUN);
+    wi_store_relaxed(&server->counters->running, 0);
+    destroy(server);
+}
+
+/* What is shown is as of the last tick, and nothing once nobody has asked for a second. */
+static void the_load_is_shown_while_there_is_one(void **state)
+{
+    (void)state;
+    weir_server *server = create(NULL, NULL);
+    assert_int_equal(stats_of(server).load_milli, 0);
+    const weir_time now = weir_now();
+    (void)flood(server, now, WI_GATE_INTERACTIVE);
+    (void)flood(server, now + 2 * WI_GATE_TICK_NS, WI_GATE_INTERACTIVE);
+    assert_true(stats_of(server).load_milli > 0);
+    assert_true(stats_of(server).depth_ns > 0);
+    wi_store_relaxed(&server->counters->ticked_at, weir_now() - 2 * WEIR_NS_PER_S);
+    assert_int_equal(stats_of(server).load_milli, 0);
+    wi_store_relaxed(&server->counters->running, 0);
+    destroy(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +212,9 @@ int main(void)
         cmocka_unit_test(a_free_place_is_given),
         cmocka_unit_test(a_process_begins_with_what_others_know),
         cmocka_unit_test(what_is_learned_here_is_told_to_others),
+        cmocka_unit_test(a_client_may_lower_its_class_and_who_is_trusted_raise_it),
+        cmocka_unit_test(what_is_always_answered_is_not_asked_for),
+        cmocka_unit_test(the_load_is_shown_while_there_is_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

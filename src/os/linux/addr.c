@@ -244,3 +244,24 @@ bool wi_addr_is_abstract(const struct wi_addr *addr)
     return wi_addr_is_unix(addr) && addr->bytes > UNIX_PATH_OFFSET &&
            addr->data[UNIX_PATH_OFFSET] == '\0';
 }
+
+uint64_t wi_addr_network(const struct wi_addr *addr)
+{
+    const size_t v4_at = offsetof(struct sockaddr_in, sin_addr);
+    const size_t v6_at = offsetof(struct sockaddr_in6, sin6_addr);
+    uint32_t v4 = 0;
+    uint64_t v6 = 0;
+    if (family_of(addr) == AF_INET) {
+        memcpy(&v4, addr->data + v4_at, sizeof(v4));
+        return v4;
+    }
+    if (family_of(addr) != AF_INET6)
+        return 0;
+    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff }; /* ::ffff:a.b.c.d */
+    if (memcmp(addr->data + v6_at, mapped, sizeof(mapped)) == 0) {
+        memcpy(&v4, addr->data + v6_at + sizeof(mapped), sizeof(v4));
+        return v4;
+    }
+    memcpy(&v6, addr->data + v6_at, sizeof(v6));
+    return v6 != 0 ? v6 : 1; /* as ::1 */
+}
