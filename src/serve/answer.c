@@ -73,7 +73,7 @@ bool wi_answer_send(struct wi_conn *conn, const struct wi_answer *answer)
     struct weir_server *server = wi_conn_server(conn);
     char date[WI_HTTP_DATE_BYTES];
     char out[ANSWER_BYTES_MAX];
-    const int64_t retry_s = answer->status == 503 ? server->opts.retry_after_s : 0;
+    const int64_t retry_s = answer->status == 503 ? wi_charge_retry_after_s(server) : 0;
     wi_stamp_read(&server->stamp, wi_now_coarse(), date);
     const size_t bytes = wi_likely(is_canned(answer, retry_s))
                              ? wi_canned_write(answer->canned, date, retry_s, out)

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/rng.h"
 #include "http/urgency.h"
 #include "serve/request.h"
 #include "weir/runtime.h"
@@ -133,6 +134,17 @@ enum wi_gate_verdict wi_charge_ask(weir_server *server, const struct wi_gate_ask
         return wi_gate_ask(gate, ask, ticket);
     *ticket = (struct wi_gate_ticket){ .route = ask->route }; /* charged when it has ended */
     return WI_GATE_ADMIT;
+}
+
+int64_t wi_charge_retry_after_s(weir_server *server)
+{
+    const int64_t least_s = server->opts.retry_after_s;
+    if (server->charge.gate == NULL)
+        return least_s;
+    uint64_t seed = (uint64_t)wi_add_relaxed(&server->charge.refused, 1);
+    const int64_t ns = wi_gate_retry_after(server->charge.gate, wi_rng_split(&seed));
+    const int64_t spread_s = (ns - WEIR_NS_PER_S / 2) / WEIR_NS_PER_S - 1; /* to the nearest */
+    return least_s + (spread_s > 0 ? spread_s : 0);
 }
 
 void wi_charge_drop(weir_server *server, const struct wi_gate_ticket *ticket)

@@ -32,6 +32,7 @@ struct wi_charge {
     struct wi_charge_costs *costs; /* NULL: nobody shares them */
     /* atomic */
     wi_atomic_i64 patience_ns; /* how long one may wait for its start */
+    wi_atomic_u64 refused;     /* a seed */
     /* guarded by the tick's turn */
     struct wi_meter_rest rest;
     int64_t ticks;
@@ -52,6 +53,10 @@ enum wi_gate_class wi_charge_class(const struct wi_route *route, const struct wi
  * must always be answered. */
 enum wi_gate_verdict wi_charge_ask(weir_server *server, const struct wi_gate_ask *ask,
                                    struct wi_gate_ticket *ticket);
+
+/* After how many seconds a refused client should come again: at least retry_after_s, and the more
+ * spread the more was offered, so that they do not come together. */
+int64_t wi_charge_retry_after_s(weir_server *server);
 
 /* It will not run. */
 void wi_charge_drop(weir_server *server, const struct wi_gate_ticket *ticket);
