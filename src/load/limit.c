@@ -6,6 +6,8 @@
 
 #define WINDOW_NS (100 * WEIR_NS_PER_MS)
 #define LIFT_NS (10 * WEIR_NS_PER_S)
+/* What a reading may be behind the last one before that is a step of the clock. */
+#define STEP_NS WEIR_NS_PER_S
 #define ROUND_NS_MIN WEIR_NS_PER_MS
 #define ROUND_NS_MAX (10 * WEIR_NS_PER_S)
 
@@ -29,10 +31,14 @@ static void begin_window(struct wi_limit *limit, weir_time now)
     limit->window_most = limit->running;
 }
 
-/* A clock that went back would let windows and rounds last until it has caught up: all instants
- * begin anew. */
+/* A clock that was set back would let windows and rounds last until it has caught up: all instants
+ * begin anew.  But a caller who was held up between his reading and the lock around the law is no
+ * such clock: where many end at once there is one in every window, and none would come to its end.
+ */
 static void read_clock(struct wi_limit *limit, weir_time now)
 {
+    if (now >= limit->last_reading - STEP_NS && now < limit->last_reading)
+        return;
     if (now < limit->last_reading) {
         begin_window(limit, now);
         limit->changed = now;

@@ -274,6 +274,26 @@ static void clock_steps_neither_freeze_it_nor_break_the_bounds(void **state)
     assert_false(wi_limit_holds(&limit));
 }
 
+/* Callers read the clock before they have the lock around the law. */
+static void readings_that_overtake_each_other_leave_the_evidence(void **state)
+{
+    (void)state;
+    struct wi_limit limit = made();
+    for (int ms = 0; ms < 300; ms++) {
+        const weir_time now = START + ms * MS;
+        assert_int_equal(fill(&limit, 1, now), 1);
+        wi_limit_end(&limit, WI_LIMIT_OVERLOAD, -1, now - MS / 100);
+    }
+    assert_true(wi_limit_holds(&limit));
+    /* Nor do they put off that it is lifted. */
+    for (int ms = 300; ms < 300 + 10000; ms++) {
+        const weir_time now = START + ms * MS;
+        assert_int_equal(fill(&limit, 1, now), 1);
+        wi_limit_end(&limit, WI_LIMIT_UNKNOWN, -1, now - MS / 100);
+    }
+    assert_false(wi_limit_holds(&limit));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +310,7 @@ int main(void)
         cmocka_unit_test(a_line_before_calls_that_fail_slowly_moves_slowly),
         cmocka_unit_test(the_predicted_wait_is_rounds_of_the_line),
         cmocka_unit_test(a_backend_a_hundred_times_slower_holds_few),
+        cmocka_unit_test(readings_that_overtake_each_other_leave_the_evidence),
         cmocka_unit_test(clock_steps_neither_freeze_it_nor_break_the_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
