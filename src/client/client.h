@@ -203,7 +203,7 @@ int64_t wi_destination_retry(struct wi_destination *destination, const struct wi
 
 /* One attempt, on a kept connection and, if that was stale, on a fresh one.
  *   timeout_ns  INT64_MAX: no more than the call
- *   left_ns     for Weir-Timeout-Ms; negative: do not tell
+ *   left_ns     at the call, for Weir-Timeout-Ms; negative: do not tell
  *   unreached   out: no connection was made
  * 0: response->head is there.  Or a code of weir_client_send(), and there is no connection. */
 WEIR_CHECK int wi_exchange(weir_response *response, struct wi_call *call, int64_t timeout_ns,

@@ -296,16 +296,29 @@ static int talk(weir_response *response, struct wi_call *call, size_t head_bytes
     return put_rc != 0 && is_broken(rc) ? put_rc : rc;
 }
 
+/* The head as of now; left_ns was known at `asked`. */
+static int write_head_now(weir_response *response, const struct wi_call *call, int64_t left_ns,
+                          weir_time asked)
+{
+    if (left_ns >= 0) {
+        const int64_t passed_ns = weir_now() - asked;
+        left_ns = left_ns > passed_ns ? left_ns - passed_ns : 0;
+    }
+    return write_head(response, call, left_ns);
+}
+
 int wi_exchange(weir_response *response, struct wi_call *call, int64_t timeout_ns, int64_t left_ns,
                 bool *unreached)
 {
+    const weir_time asked = weir_now();
     for (bool fresh = false;; fresh = true) {
         *unreached = false;
         response->put = false;
         response->heard = false;
         response->sent = false;
         response->began = weir_now();
-        const int head_bytes = write_head(response, call, left_ns);
+        /* Before anything is sent, since it may be wrong; after a connect, which takes time. */
+        int head_bytes = write_head_now(response, call, left_ns, asked);
         if (head_bytes < 0)
             return head_bytes;
         int rc = wi_destination_connect(response->destination, fresh, &response->link,
@@ -314,6 +327,9 @@ int wi_exchange(weir_response *response, struct wi_call *call, int64_t timeout_n
             *unreached = true;
             return rc;
         }
+        if (!response->reused && left_ns >= 0)
+            head_bytes = write_head_now(response, call, left_ns, asked);
+        wi_bug_unless_cmp(head_bytes, >, 0); /* it was good, and a number has not grown */
         rc = talk(response, call, (size_t)head_bytes, timeout_ns);
         if (rc == 0)
             return 0;

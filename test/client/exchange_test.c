@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "support/run.h"
 #include "support/scripted.h"
@@ -369,6 +370,46 @@ RUN(a_stale_connection_is_replaced_once_if_that_does_no_harm)
     return 0;
 }
 
+enum {
+    PAUSE_MS = 50
+};
+
+/* The first connection serves one request, lets PAUSE_MS pass with the next and closes; user is
+ * what each of the three was told to have left. */
+static void pause_and_close_on_the_next(struct peer *peer)
+{
+    int *told_ms = peer->scripted->user;
+    while (peer_request(peer)) {
+        const int number = peek(&peer->scripted->requests) - 1;
+        const char *field = strstr(peer->head, "Weir-Timeout-Ms: ");
+        CHECK(field != NULL && number < 3);
+        post(&told_ms[number], atoi(field + strlen("Weir-Timeout-Ms: ")));
+        if (number == 1) {
+            (void)usleep(PAUSE_MS * 1000);
+            return;
+        }
+        peer_say(peer, OK);
+    }
+}
+
+RUN(a_server_is_not_told_of_time_that_a_stale_connection_took)
+{
+    struct scripted scripted;
+    int told_ms[3] = { 0 };
+    weir_client *client;
+    const struct weir_client_opts opts = { .attempts_max = 1 };
+    CHECK_EQ(weir_client_create(&client, &opts), 0);
+    scripted_start(&scripted, pause_and_close_on_the_next, told_ms);
+    CHECK_EQ(get(client, &scripted, "/"), 200);
+    CHECK_EQ(get(client, &scripted, "/"), 200);
+    CHECK_EQ(scripted.connections, 2);
+    CHECK(peek(&told_ms[2]) > 0);
+    CHECK(peek(&told_ms[1]) - peek(&told_ms[2]) >= PAUSE_MS);
+    weir_client_destroy(client);
+    scripted_stop(&scripted);
+    return 0;
+}
+
 RUN(a_connection_that_was_closed_while_idle_is_not_used)
 {
     struct scripted scripted;
@@ -427,6 +468,7 @@ int main(void)
         cmocka_unit_test(a_connection_that_may_be_kept_is_used_again),
         cmocka_unit_test(a_connection_that_may_not_be_kept_is_closed),
         cmocka_unit_test(a_stale_connection_is_replaced_once_if_that_does_no_harm),
+        cmocka_unit_test(a_server_is_not_told_of_time_that_a_stale_connection_took),
         cmocka_unit_test(a_connection_that_was_closed_while_idle_is_not_used),
         cmocka_unit_test(an_answer_before_the_body_was_read_is_taken),
     };
