@@ -133,10 +133,13 @@ struct weir_client_request {
  *   WEIR_ENOTSUP     an https URL: there is no TLS yet
  *   WEIR_EINVAL      no URL or no host of net.h; bad bytes in method or header fields, or one that
  *                    the client writes itself (Host, Content-Length, Transfer-Encoding,
- *                    Connection); body and read at once; options of a later version
+ *                    Connection); body and read at once; a count without what is counted; options
+ *                    of a later version
  *   WEIR_ERANGE      `read` ended before read_bytes
  *   WEIR_EOVERFLOW   destinations_max are in use; more than 64 header fields, or 16 KiB of them
  *   WEIR_ENOMEM, WEIR_ENOTOPEN, WEIR_EFORKED, WEIR_EMFILE, ...
+ * "Not sent" is said of the last attempt: where attempts_max and the method allow several, one
+ * before it may have been.
  *
  * Callers: task (parks), thread (blocks); `request->read` is called by the same. */
 WEIR_API WEIR_CHECK int weir_client_send(weir_client *client, weir_response **out,

@@ -116,7 +116,9 @@ static int read_request(struct wi_call *call, const char *method,
 {
     if (request->header_count > WI_CLIENT_FIELDS_MAX)
         return WEIR_EOVERFLOW;
-    if (request->read != NULL && request->body_bytes > 0)
+    if (request->body_bytes > 0 && (request->read != NULL || request->body == NULL))
+        return WEIR_EINVAL;
+    if (request->header_count > 0 && request->headers == NULL)
         return WEIR_EINVAL;
     if (strcmp(method, "CONNECT") == 0)
         return WEIR_EINVAL;

@@ -165,6 +165,12 @@ RUN(bad_requests_are_refused_before_anything_is_sent)
     many[0].value = long_value;
     request.header_count = 1;
     CHECK_EQ(call(&world, "GET", &request, WEIR_NO_DEADLINE, &attempts), WEIR_EOVERFLOW);
+    static const struct weir_client_request half[] = {
+        { .header_count = 1 },
+        { .body_bytes = 1 },
+    };
+    for (size_t i = 0; i < 2; i++)
+        CHECK_EQ(call(&world, "POST", &half[i], WEIR_NO_DEADLINE, &attempts), WEIR_EINVAL);
     request = (struct weir_client_request){ .size = 4096 * 2 };
     CHECK_EQ(call(&world, "GET", &request, WEIR_NO_DEADLINE, &attempts), WEIR_EINVAL);
     CHECK_EQ(attempts, 0);
