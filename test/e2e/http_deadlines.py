@@ -64,21 +64,22 @@ def a_deadline_ends_a_wait(model):
 
 
 def who_is_late_in_the_queue_is_not_begun(model):
-    """One runs at a time, and those behind it carry less than it takes."""
+    """One runs for as long as it takes the others to pass their deadlines."""
     with Managed(model, ONE, "--max-running=1", "--max-waiting=1000,60s") as service:
         with Connection(service) as first:
             behind = [Connection(service) for _ in range(20)]
             eventually(lambda: number(service, "weir_connections") == 21, "all are accepted")
-            first.send(request("/wait?ms=600"))
+            first.send(request(f"/wait?ms={LONG_MS}"))
             eventually(lambda: number(service, "weir_requests_running") == 1, "the first runs")
             for c in behind:
                 c.send(request("/hello/late", "GET", LATE))
             for c in behind:
                 check_equal(c.answer()[0], 504, "behind its deadline")
                 c.socket.close()
-            check_equal(first.answer()[0], 200, "the first")
-        await_number(service, 20, *SHED_LATE)
-        await_number(service, 1, "weir_requests_total")
+            await_number(service, 20, *SHED_LATE)
+            check_equal(number(service, "weir_requests_running"), 1, "of the first alone")
+            reset(first)
+            await_number(service, 1, "weir_requests_total")
 
 
 def who_leaves_ends_its_handler(model):
@@ -145,7 +146,7 @@ def few_are_begun_in_vain(model):
         for c in connections:
             c.socket.close()
         vain = number(service, "weir_late_replies_total")
-        check(vain <= BURSTS * BURST // 100, f"{vain} of {BURSTS * BURST} were begun in vain")
+        check(vain <= BURSTS * BURST // 20, f"{vain} of {BURSTS * BURST} were begun in vain")
         check(number(service, *SHED_LATE) > 0, "none was late")
 
 
