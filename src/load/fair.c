@@ -49,6 +49,11 @@ void wi_fair_refused(struct wi_fair *fair, uint32_t client)
     }
 }
 
+bool wi_fair_remembers(const struct wi_fair *fair)
+{
+    return wi_load_relaxed(&fair->heavy_from) != INT64_MAX;
+}
+
 void wi_fair_tick(struct wi_fair *fair, double dt_s)
 {
     const double fade = dt_s / (MEMORY_S + dt_s);

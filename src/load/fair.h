@@ -9,9 +9,9 @@
  * was admitted, not what was asked for: so who is cut down to his share is treated as others are
  * again, and what he gets converges on it.
  *
- * Consulted in overload only, so it costs nothing below.
+ * Consulted in overload only, so it costs nothing below, but for the seconds in which it forgets.
  *
- * Threads: is_heavy and admitted from any; ticks one at a time, which the caller sees to.
+ * Threads: is_heavy, admitted and refused from any; ticks one at a time, which the caller sees to.
  * Source: count-min sketch, Cormode and Muthukrishnan 2005. */
 
 #include <stdbool.h>
@@ -40,6 +40,9 @@ void wi_fair_admitted(struct wi_fair *fair, uint32_t client, int64_t work_ns);
 
 /* The client was refused: he is there, and has a share that he may not have had yet. */
 void wi_fair_refused(struct wi_fair *fair, uint32_t client);
+
+/* Whether the last tick found work of anybody. */
+bool wi_fair_remembers(const struct wi_fair *fair);
 
 /* Lets counters fade by `dt_s` and finds anew what a fair share is. */
 void wi_fair_tick(struct wi_fair *fair, double dt_s);

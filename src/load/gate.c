@@ -156,6 +156,11 @@ enum wi_gate_verdict wi_gate_ask(struct wi_gate *gate, const struct wi_gate_ask 
     return wi_likely(admitted) ? WI_GATE_ADMIT : WI_GATE_SHED_WORK;
 }
 
+void wi_gate_pass(uint32_t route, struct wi_gate_ticket *ticket)
+{
+    *ticket = (struct wi_gate_ticket){ .route = route_index(route) };
+}
+
 void wi_gate_started(struct wi_gate *gate, const struct wi_gate_ticket *ticket, int64_t waited_ns)
 {
     (void)wi_add_relaxed(&gate->starts, wi_tally(waited_ns - ticket->wait_ns));
@@ -274,7 +279,8 @@ void wi_gate_tick(struct wi_gate *gate, weir_time now, int64_t overhead_ns)
         if (gate->slots > 0)
             wi_vqueue_tick(&gate->held, dt_s, (double)gate->slots, (double)gate->slots);
         const bool crowded = load_m(gate) > 1000;
-        if (crowded)
+        /* Also until the last overload is forgotten, or the next would begin with its verdicts. */
+        if (crowded || wi_load_relaxed(&gate->crowded) != 0 || wi_fair_remembers(&gate->fair))
             wi_fair_tick(&gate->fair, dt_s);
         wi_store_relaxed(&gate->crowded, crowded);
         wi_store_relaxed(&gate->plain_ask, !crowded && gate->slots == 0);

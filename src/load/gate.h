@@ -140,6 +140,9 @@ void wi_gate_init(struct wi_gate *gate, const struct wi_gate_opts *opts, weir_ti
 enum wi_gate_verdict wi_gate_ask(struct wi_gate *gate, const struct wi_gate_ask *ask,
                                  struct wi_gate_ticket *ticket);
 
+/* The ticket of a request that is let in without being asked for: charged when it has ended. */
+void wi_gate_pass(uint32_t route, struct wi_gate_ticket *ticket);
+
 /* The handler begins, after the request was ready to run for `waited_ns`. */
 void wi_gate_started(struct wi_gate *gate, const struct wi_gate_ticket *ticket, int64_t waited_ns);
 

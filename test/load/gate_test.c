@@ -198,6 +198,22 @@ static void routes_beyond_the_last_share_it(void **state)
     assert_int_equal(wi_gate_route_cost(&gate, WI_GATE_ROUTES - 2), 0);
 }
 
+static void who_is_not_asked_for_is_charged_in_the_end(void **state)
+{
+    (void)state;
+    struct wi_gate_ticket ticket;
+    const uint32_t routes[] = { 3, WI_GATE_ROUTES - 1, WI_GATE_ROUTES, UINT32_MAX };
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+        set_up(NULL);
+        wi_gate_pass(routes[i], &ticket);
+        assert_in_range(ticket.route, 0, WI_GATE_ROUTES - 1);
+        assert_int_equal(backlog(NOW), 0);
+        wi_gate_ended(&gate, &ticket, 2 * MS, 2 * MS);
+        assert_in_range(backlog(NOW), 2 * MS - 1, 2 * MS + 1);
+        assert_int_equal(wi_gate_route_cost(&gate, routes[i]), 2 * MS);
+    }
+}
+
 static void nonsense_reported_is_bounded(void **state)
 {
     (void)state;
@@ -346,6 +362,21 @@ static void a_heavy_client_makes_room_for_light_ones(void **state)
     assert_in_range(heavy, 2900, 3100);
 }
 
+static void an_overload_that_is_over_is_held_against_nobody(void **state)
+{
+    (void)state;
+    teach(3, MS, MS);
+    int tick = 0;
+    while (++tick <= 1000) {
+        (void)ask_for(tick, 8, 77, WI_GATE_INTERACTIVE);
+        (void)ask_for(tick, 2, 1000003 * (uint32_t)(tick % 20 + 1), WI_GATE_INTERACTIVE);
+    }
+    assert_true(wi_fair_is_heavy(&gate.fair, 77));
+    while (++tick <= 6000)
+        (void)ask_for(tick, 1, 77, WI_GATE_INTERACTIVE);
+    assert_false(wi_fair_is_heavy(&gate.fair, 77));
+}
+
 static void expect_abort(int workers, int64_t slots)
 {
     const pid_t child = fork();
@@ -438,6 +469,7 @@ int main(void)
         cmocka_unit_test_setup(a_free_slot_refuses_nobody, set_up),
         cmocka_unit_test_setup(who_would_be_late_is_told_at_once, set_up),
         cmocka_unit_test_setup(routes_beyond_the_last_share_it, set_up),
+        cmocka_unit_test_setup(who_is_not_asked_for_is_charged_in_the_end, set_up),
         cmocka_unit_test_setup(nonsense_reported_is_bounded, set_up),
         cmocka_unit_test_setup(a_tick_is_given_to_one_caller_at_a_time, set_up),
         cmocka_unit_test_setup(ticks_survive_clocks_that_step, set_up),
@@ -446,6 +478,7 @@ int main(void)
         cmocka_unit_test_setup(one_request_out_of_all_proportion_teaches_little, set_up),
         cmocka_unit_test_setup(batch_makes_room_for_interactive_requests, set_up),
         cmocka_unit_test_setup(a_heavy_client_makes_room_for_light_ones, set_up),
+        cmocka_unit_test_setup(an_overload_that_is_over_is_held_against_nobody, set_up),
         cmocka_unit_test_setup(a_gate_without_workers_is_a_bug, set_up),
         cmocka_unit_test(threads_pass_the_gate_together),
     };
