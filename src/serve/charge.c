@@ -132,7 +132,7 @@ enum wi_gate_verdict wi_charge_ask(weir_server *server, const struct wi_gate_ask
         tick(server, ask->now);
     if (wi_likely(ask->class < WI_GATE_CLASSES))
         return wi_gate_ask(gate, ask, ticket);
-    *ticket = (struct wi_gate_ticket){ .route = ask->route }; /* charged when it has ended */
+    wi_gate_pass(ask->route, ticket);
     return WI_GATE_ADMIT;
 }
 

@@ -183,6 +183,7 @@ static void what_is_always_answered_is_not_asked_for(void **state)
     struct wi_gate_ticket ticket;
     assert_int_equal(ask(server, now, WI_GATE_INTERACTIVE, &ticket), WI_ADMIT_SHED);
     assert_int_equal(ask(server, now, WI_GATE_CLASSES, &ticket), WI_ADMIT_RUN);
+    assert_int_equal(ticket.route, ROUTE);
     wi_store_relaxed(&server->counters->running, 0);
     destroy(server);
 }
