@@ -25,6 +25,7 @@
 #include "os/futex.h"
 #include "task/meter.h"
 #include "task/rt.h"
+#include "task/runtime.h"
 #include "task/task.h"
 
 static const int64_t IDLE_NS = 5 * WEIR_NS_PER_S;
@@ -174,6 +175,27 @@ static void vehicle_main(void *arg)
     (void)wi_sub_relaxed(&wi_rt.threads, 1);
 }
 
+/* NULL: no memory.  The thread's scratch buffer is part of it, so that whoever serves a connection
+ * there need not ask whether he has one. */
+static struct vehicle *make_vehicle(struct weir_task *task)
+{
+    struct vehicle *vehicle = wi_alloc_zeroed(1, sizeof(*vehicle));
+    if (vehicle == NULL)
+        return NULL;
+    vehicle->task = task;
+    vehicle->thread.scratch = wi_alloc(WI_SCRATCH_BYTES);
+    if (vehicle->thread.scratch != NULL)
+        return vehicle;
+    wi_free(vehicle);
+    return NULL;
+}
+
+static void free_vehicle(struct vehicle *vehicle)
+{
+    wi_free(vehicle->thread.scratch);
+    wi_free(vehicle);
+}
+
 static void join_ended(void)
 {
     wi_lock(&pool.lock);
@@ -183,26 +205,33 @@ static void join_ended(void)
     while (ended != NULL) {
         struct vehicle *next = ended->next;
         wi_os_thread_join(&ended->thread.os);
-        wi_free(ended->thread.scratch);
-        wi_free(ended);
+        free_vehicle(ended);
         ended = next;
     }
 }
 
-static int start_vehicle(struct weir_task *task)
+static int start_thread(struct weir_task *task)
 {
-    join_ended();
-    struct vehicle *vehicle = wi_alloc_zeroed(1, sizeof(*vehicle));
+    struct vehicle *vehicle = make_vehicle(task);
     if (vehicle == NULL)
         return WEIR_ENOMEM;
-    vehicle->task = task;
     (void)wi_add_relaxed(&wi_rt.threads, 1);
-    int rc = wi_os_thread_start(&vehicle->thread.os, vehicle_main, vehicle, VEHICLE_STACK_BYTES,
-                                "weir-task");
+    const int rc = wi_os_thread_start(&vehicle->thread.os, vehicle_main, vehicle,
+                                      VEHICLE_STACK_BYTES, "weir-task");
     if (rc == 0)
         return 0;
     (void)wi_sub_relaxed(&wi_rt.threads, 1);
-    wi_free(vehicle);
+    free_vehicle(vehicle);
+    return rc;
+}
+
+/* The task's vehicle is counted already. */
+static int start_vehicle(struct weir_task *task)
+{
+    join_ended();
+    const int rc = start_thread(task);
+    if (rc == 0)
+        return 0;
     wi_lock(&pool.lock);
     pool.count--;
     /* The system's limit, not ours: where threads exist, one of them comes by. */

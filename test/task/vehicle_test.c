@@ -2,13 +2,17 @@
 /* Tasks on OS threads: threads are used again, bounded, and every task of the line is served. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "support/run.h"
 #include "task/rt.h"
+#include "task/runtime.h"
+#include "weir/memory.h"
 
 static int count_run(void *arg)
 {
@@ -112,12 +116,53 @@ static void records_change_between_threads_and_stacks(void **state)
     runtime_close();
 }
 
+/* Allocations of so many bytes or more fail. */
+static size_t memory_left = SIZE_MAX;
+
+static void *allocate(void *user, size_t bytes)
+{
+    (void)user;
+    return bytes < memory_left ? malloc(bytes) : NULL;
+}
+
+static void release(void *user, void *memory)
+{
+    (void)user;
+    free(memory);
+}
+
+static void without_memory_no_thread_is_counted(void **state)
+{
+    (void)state;
+    static const size_t left[] = { 0, WI_SCRATCH_BYTES };
+    const struct weir_opts opts = { .scheduler = WEIR_SCHEDULER_LOOP, .threads_max = 1 };
+    int ran = 0;
+    runtime_open(&opts);
+    for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++) {
+        weir_task *task;
+        memory_left = left[i];
+        const int rc = weir_task_start(&task, count_run, &ran, .blocking = true);
+        memory_left = SIZE_MAX;
+        assert_int_equal(rc, WEIR_ENOMEM);
+        assert_int_equal(wi_vehicle_count(), 0);
+    }
+    weir_task *task;
+    assert_int_equal(weir_task_start(&task, count_run, &ran, .blocking = true), 0);
+    assert_int_equal(weir_task_join(task, NULL, WEIR_NO_DEADLINE), 0);
+    runtime_close();
+    assert_int_equal(ran, 1);
+}
+
 int main(void)
 {
+    const struct weir_allocator allocator = { .allocate = allocate, .release = release };
+    if (weir_allocator_set(&allocator) != 0)
+        return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_thread_serves_many_tasks_in_turn),
         cmocka_unit_test(the_line_is_served_in_order_beyond_the_bound),
         cmocka_unit_test(records_change_between_threads_and_stacks),
+        cmocka_unit_test(without_memory_no_thread_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
