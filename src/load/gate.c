@@ -178,15 +178,6 @@ bool wi_gate_is_late(const struct wi_gate_ticket *ticket, weir_time now, weir_ti
     return left < (ticket->work_ns < half ? ticket->work_ns : half);
 }
 
-void wi_gate_overran(struct wi_gate *gate, struct wi_gate_ticket *ticket, int64_t work_ns)
-{
-    const int64_t more = wi_cost_bound(work_ns) - ticket->work_ns;
-    if (more <= 0)
-        return;
-    wi_vqueue_correct(&gate->work, more);
-    ticket->work_ns += more;
-}
-
 static int64_t excess(const struct wi_vqueue *queue, int64_t cost_ns, int64_t charged_ns)
 {
     return wi_vqueue_bound(queue, cost_ns) - charged_ns;

@@ -16,7 +16,6 @@
  * How a request goes through it:
  *   wi_gate_ask()      before a task or a body exists; fills the ticket, which travels with it
  *   wi_gate_started()  its handler begins; or wi_gate_dropped(): it never will
- *   wi_gate_overran()  now and then while it runs long
  *   wi_gate_ended()    it is answered
  * And every WI_GATE_TICK_NS one caller of wi_gate_due() is told to call wi_gate_tick().
  *
@@ -150,9 +149,6 @@ void wi_gate_started(struct wi_gate *gate, const struct wi_gate_ticket *ticket, 
  * dropped.  WEIR_NO_DEADLINE is never late. */
 bool wi_gate_is_late(const struct wi_gate_ticket *ticket, weir_time now, weir_time arrived,
                      weir_time deadline);
-
-/* The request runs on and has had `work_ns` so far: charges what that is more than was charged. */
-void wi_gate_overran(struct wi_gate *gate, struct wi_gate_ticket *ticket, int64_t work_ns);
 
 /* The request is answered: `work_ns` of workers in all, `held_ns` from begin to end. */
 void wi_gate_ended(struct wi_gate *gate, const struct wi_gate_ticket *ticket, int64_t work_ns,

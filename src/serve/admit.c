@@ -53,6 +53,7 @@ enum fate {
     FATE_GOOD,
     FATE_AGED,
     FATE_LATE,
+    FATE_HOPELESS, /* it has not enough time left for what its route costs */
     FATE_GONE,
     FATE_DRAINED,
 };
@@ -64,6 +65,7 @@ static const struct {
 } ends[] = {
     [FATE_AGED] = { WI_COUNT_SHED_AGE, 503, "waited too long\n" },
     [FATE_LATE] = { WI_COUNT_SHED_LATE, 504, WI_REPLY_LATE },
+    [FATE_HOPELESS] = { WI_COUNT_SHED_LATE, 503, "would be late\n" },
     [FATE_GONE] = { WI_COUNT_CLIENT_GONE, 503, "the client has left\n" },
     [FATE_DRAINED] = { WI_COUNT_SHED_DRAINING, 503, "going away\n" },
 };
@@ -86,6 +88,8 @@ static enum fate fate_of(const struct weir_request *request, weir_time now)
     if (now >= wi_after(request->began, server->opts.waiting_age_max_ns) ||
         now - request->began > wi_load_relaxed(&server->charge.patience_ns))
         return FATE_AGED;
+    if (wi_gate_is_late(&request->ticket, now, request->began, request->deadline))
+        return FATE_HOPELESS;
     return FATE_GOOD;
 }
 

@@ -54,7 +54,7 @@ void wi_charge_start(weir_server *server)
     if (charge->gate == NULL || charge->costs == NULL)
         return;
     for (uint32_t route = 0; route < WI_GATE_ROUTES; route++) {
-        const int64_t work_ns = wi_load_relaxed(&charge->costs->work_ns[route]);
+        const int64_t work_ns = wi_load_acquire(&charge->costs->work_ns[route]);
         const int64_t held_ns = wi_load_relaxed(&charge->costs->held_ns[route]);
         if (work_ns > 0)
             wi_gate_route_learn(charge->gate, route, work_ns, held_ns);
@@ -69,8 +69,9 @@ static void share_costs(const struct wi_charge *charge)
         const int64_t work_ns = wi_gate_route_cost(charge->gate, route);
         if (work_ns == 0)
             continue;
-        wi_store_relaxed(&charge->costs->work_ns[route], work_ns);
+        /* The other way round, who begins meanwhile would learn that places are held for no time. */
         wi_store_relaxed(&charge->costs->held_ns[route], wi_gate_route_held(charge->gate, route));
+        wi_store_release(&charge->costs->work_ns[route], work_ns);
     }
 }
 

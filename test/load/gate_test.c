@@ -105,19 +105,6 @@ static void a_dropped_request_leaves_nothing(void **state)
     assert_int_equal(wi_gate_route_cost(&gate, 3), 2 * MS);
 }
 
-static void a_long_request_is_charged_as_it_goes(void **state)
-{
-    (void)state;
-    struct wi_gate_ticket ticket;
-    assert_int_equal(ask_at(NOW, 3, &ticket), WI_GATE_ADMIT);
-    wi_gate_overran(&gate, &ticket, 20 * MS);
-    assert_int_equal(backlog(NOW), 20 * MS);
-    wi_gate_overran(&gate, &ticket, 10 * MS); /* less than before: nothing */
-    assert_int_equal(backlog(NOW), 20 * MS);
-    wi_gate_ended(&gate, &ticket, 30 * MS, 30 * MS);
-    assert_int_equal(backlog(NOW), 30 * MS);
-}
-
 static void a_full_queue_sheds_for_want_of_work(void **state)
 {
     (void)state;
@@ -224,7 +211,6 @@ static void nonsense_reported_is_bounded(void **state)
     assert_int_equal(backlog(NOW), 0);
     assert_int_equal(ask_at(NOW, 4, &ticket), WI_GATE_ADMIT);
     wi_gate_started(&gate, &ticket, INT64_MAX);
-    wi_gate_overran(&gate, &ticket, INT64_MAX);
     wi_gate_ended(&gate, &ticket, INT64_MAX, INT64_MAX);
     (void)ask_at(NOW, 4, &ticket);
     assert_true(backlog(NOW) <= WI_VQUEUE_AHEAD_MAX_NS);
@@ -463,7 +449,6 @@ int main(void)
         cmocka_unit_test_setup(an_unknown_route_is_charged_a_little, set_up),
         cmocka_unit_test_setup(what_it_took_in_the_end_corrects_the_charge, set_up),
         cmocka_unit_test_setup(a_dropped_request_leaves_nothing, set_up),
-        cmocka_unit_test_setup(a_long_request_is_charged_as_it_goes, set_up),
         cmocka_unit_test_setup(a_full_queue_sheds_for_want_of_work, set_up),
         cmocka_unit_test_setup(full_slots_shed_and_charge_no_work, set_up),
         cmocka_unit_test_setup(a_free_slot_refuses_nobody, set_up),
