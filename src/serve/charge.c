@@ -69,7 +69,7 @@ static void share_costs(const struct wi_charge *charge)
         const int64_t work_ns = wi_gate_route_cost(charge->gate, route);
         if (work_ns == 0)
             continue;
-        /* The other way round, who begins meanwhile would learn that places are held for no time. */
+        /* The other way round, who begins meanwhile would learn a held time of 0. */
         wi_store_relaxed(&charge->costs->held_ns[route], wi_gate_route_held(charge->gate, route));
         wi_store_release(&charge->costs->work_ns[route], work_ns);
     }
