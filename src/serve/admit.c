@@ -48,6 +48,13 @@ static void count_out(struct weir_server *server)
 
 /* -- who waited in vain ----------------------------------------------------------------------- */
 
+/* So many may wait for a place whatever is offered: with one that runs the four requests that the
+ * law's shortest line has.  Without it, few clients that ask again at once when they are refused
+ * look like an overload and keep each other out of an empty line. */
+enum {
+    WAITING_FEW = 3
+};
+
 /* Why a request that waited is not worth running. */
 enum fate {
     FATE_GOOD,
@@ -155,17 +162,19 @@ static enum wi_counter counter_of(enum wi_gate_verdict verdict, enum wi_gate_cla
 enum wi_verdict wi_admit(struct weir_server *server, const struct wi_route *route,
                          struct wi_gate_ask *ask, struct wi_gate_ticket *ticket)
 {
+    const int64_t waiting = wi_load_relaxed(&server->counters->waiting);
     /* Who waits goes first. */
-    ask->room = wi_load_relaxed(&server->counters->waiting) == 0 &&
-                wi_load_relaxed(&server->counters->running) < server->opts.running_max;
+    const bool free =
+        waiting == 0 && wi_load_relaxed(&server->counters->running) < server->opts.running_max;
+    ask->room = free || waiting < WAITING_FEW;
     const enum wi_gate_verdict verdict = wi_charge_ask(server, ask, ticket);
     if (wi_unlikely(verdict != WI_GATE_ADMIT)) {
         wi_count(server, counter_of(verdict, ask->class), 1);
         return WI_ADMIT_SHED;
     }
-    if (wi_likely(ask->room && !has_to_wait(route)) && count_in(server))
+    if (wi_likely(free && !has_to_wait(route)) && count_in(server))
         return WI_ADMIT_RUN;
-    if (wi_load_relaxed(&server->counters->waiting) < server->opts.waiting_max)
+    if (waiting < server->opts.waiting_max)
         return WI_ADMIT_WAIT;
     wi_count(server, server->opts.waiting_max == 0 ? WI_COUNT_SHED_RUNNING : WI_COUNT_SHED_WAITING,
              1);
