@@ -22,11 +22,13 @@
 #endif
 
 /* ThreadSanitizer puts off the handler of a signal until the thread makes a call that it knows of,
- * which this one is not: under it a sleep ends now and then, with such a call. */
+ * which this one is not: under it such a call follows each sleep.  Every sleep has an end, since
+ * one without is begun anew when a signal has come; and after a while for a signal that came right
+ * before it. */
 #ifdef FUTEX_TSAN
 static weir_time sleep_end(weir_time deadline)
 {
-    const weir_time end = wi_clock_now() + 50 * WEIR_NS_PER_MS;
+    const weir_time end = wi_clock_now() + 30 * WEIR_NS_PER_S;
     return end < deadline ? end : deadline;
 }
 static void let_handlers_run(void)
