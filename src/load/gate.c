@@ -83,7 +83,13 @@ WI_INLINE bool take_work(struct wi_gate *gate, const struct wi_gate_ask *ask, in
     wi_vqueue_offer(&gate->work, rank, work);
     ticket->work_ns = wi_vqueue_bound(&gate->work, work);
     ticket->wait_ns = wi_vqueue_take(&gate->work, rank, ticket->work_ns, ask->now, since(ask));
-    return ticket->wait_ns >= 0;
+    if (wi_likely(ticket->wait_ns >= 0))
+        return true;
+    if (!ask->idle)
+        return false;
+    wi_vqueue_charge(&gate->work, ticket->work_ns, since(ask));
+    ticket->wait_ns = 0;
+    return true;
 }
 
 static bool take_slot(struct wi_gate *gate, const struct wi_gate_ask *ask, int rank,

@@ -88,6 +88,7 @@ struct wi_gate_ask {
     uint32_t route;     /* a small index; those from WI_GATE_ROUTES - 1 on share one */
     uint32_t client;    /* a hash of who asks; 0: unknown, never held against anybody */
     enum wi_gate_class class;
+    bool idle; /* nobody runs or waits: work is charged, and refuses nobody */
     bool room; /* a slot is or soon will be free: slot time is charged, and refuses nobody */
 };
 

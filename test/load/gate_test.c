@@ -115,6 +115,15 @@ static void a_full_queue_sheds_for_want_of_work(void **state)
         admitted++;
     assert_in_range(admitted, 10, 12);
     assert_int_equal(ask_at(NOW, 3, &ticket), WI_GATE_SHED_WORK);
+    const struct wi_gate_ask alone = { .now = NOW,
+                                       .arrived = NOW,
+                                       .deadline = WEIR_NO_DEADLINE,
+                                       .route = 3,
+                                       .class = WI_GATE_INTERACTIVE,
+                                       .idle = true };
+    assert_int_equal(wi_gate_ask(&gate, &alone, &ticket), WI_GATE_ADMIT);
+    assert_int_equal(ticket.wait_ns, 0);
+    wi_gate_dropped(&gate, &ticket);
 }
 
 static void full_slots_shed_and_charge_no_work(void **state)
