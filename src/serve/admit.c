@@ -164,8 +164,11 @@ enum wi_verdict wi_admit(struct weir_server *server, const struct wi_route *rout
 {
     const int64_t waiting = wi_load_relaxed(&server->counters->waiting);
     /* Who waits goes first. */
-    const bool free =
-        waiting == 0 && wi_load_relaxed(&server->counters->running) < server->opts.running_max;
+    const int64_t running = wi_load_relaxed(&server->counters->running);
+    const bool free = waiting == 0 && running < server->opts.running_max;
+    /* One client that always has its next request there is no overload, though its own queue looks
+     * full when what runs takes longer than it did. */
+    ask->idle = waiting == 0 && running == 0;
     ask->room = free || waiting < WAITING_FEW;
     const enum wi_gate_verdict verdict = wi_charge_ask(server, ask, ticket);
     if (wi_unlikely(verdict != WI_GATE_ADMIT)) {

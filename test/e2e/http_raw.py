@@ -104,10 +104,7 @@ def an_early_refusal_reaches_a_client_that_still_sends(service):
         check_equal(c.answer()[0], 404, "answer to a refused upload")
 
 
-# Thousands of requests that are there at once are a full load; whether some of them are refused is
-# not asked here.
 run([pipelined_answers_come_in_order, a_pipelined_request_waits_for_the_one_before,
      a_pipelining_client_that_does_not_read_is_held_back, a_head_may_come_in_single_bytes,
      a_client_may_close_its_sending_side, clients_that_vanish_harm_nobody,
-     an_early_refusal_reaches_a_client_that_still_sends],
-    options=("--admission=off",))
+     an_early_refusal_reaches_a_client_that_still_sends])
