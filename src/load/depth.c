@@ -44,10 +44,10 @@ static double clamp(double value, double low, double high)
 double wi_depth_s(double load, double cost_s, double servers)
 {
     const double request_s = cost_s / servers;
-    const double patient = clamp(12.0 * request_s, 0.1, 0.5);
+    const double patient = clamp(12.0 * request_s, 0.1, WI_DEPTH_MAX_S);
     if (load <= 1.0)
         return patient;
-    const double brisk = clamp(6.0 * request_s, 0.05, 0.5);
+    const double brisk = clamp(6.0 * request_s, 0.05, WI_DEPTH_MAX_S);
     const double most = load < 1.1 ? patient + (brisk - patient) * (load - 1.0) / 0.1 : brisk;
     const double requests = wi_depth_requests(load);
     return clamp((requests > 4.0 ? requests : 4.0) * request_s, 0.002, most);

@@ -8,7 +8,10 @@
  * the time: ln(1 + (load - 1) / 0.005) / ln(load), interpolated. */
 double wi_depth_requests(double load);
 
-/* The depth in s for a load offered to `servers`, by requests of `cost_s` each. */
+#define WI_DEPTH_MAX_S 0.5
+
+/* The depth in s for a load offered to `servers`, by requests of `cost_s` each; at most
+ * WI_DEPTH_MAX_S. */
 double wi_depth_s(double load, double cost_s, double servers);
 
 #endif

@@ -3,6 +3,7 @@
 #include "load/gate.h"
 
 #include "base/check.h"
+#include "load/depth.h"
 
 /* Of next_tick while somebody ticks. */
 #define NEVER INT64_MAX
@@ -12,6 +13,9 @@
 #define FORGIVEN_NS (250 * WEIR_NS_PER_MS)
 /* What a request costs before any has ended. */
 #define UNKNOWN_NS (100 * WEIR_NS_PER_US)
+/* Whose deadline is so far is not late unless refused for work anyway: his wait is no longer than a
+ * depth, and what he takes himself counts for half of what is left; see is_late(). */
+#define FAR_NS ((int64_t)(2 * WI_DEPTH_MAX_S * 1e9))
 /* Over which overhead is averaged: ten ticks. */
 #define OVERHEAD_TAU_S 0.05
 
@@ -156,7 +160,7 @@ enum wi_gate_verdict wi_gate_ask(struct wi_gate *gate, const struct wi_gate_ask 
                                  struct wi_gate_ticket *ticket)
 {
     ticket->route = route_index(ask->route);
-    if (wi_unlikely(wi_load_relaxed(&gate->plain_ask) == 0 || ask->deadline != WEIR_NO_DEADLINE))
+    if (wi_unlikely(wi_load_relaxed(&gate->plain_ask) == 0 || ask->deadline < ask->now + FAR_NS))
         return ask_fully(gate, ask, ticket);
     const bool admitted = take_work(gate, ask, upper_rank(ask->class), ticket);
     return wi_likely(admitted) ? WI_GATE_ADMIT : WI_GATE_SHED_WORK;
@@ -172,11 +176,9 @@ void wi_gate_started(struct wi_gate *gate, const struct wi_gate_ticket *ticket, 
     (void)wi_add_relaxed(&gate->starts, wi_tally(waited_ns - ticket->wait_ns));
 }
 
-bool wi_gate_is_late(const struct wi_gate_ticket *ticket, weir_time now, weir_time arrived,
-                     weir_time deadline)
+bool wi_gate_is_late_near(const struct wi_gate_ticket *ticket, weir_time now, weir_time arrived,
+                          weir_time deadline)
 {
-    if (deadline == WEIR_NO_DEADLINE)
-        return false;
     if (deadline <= now)
         return true;
     const int64_t left = deadline - now;
@@ -223,12 +225,12 @@ void wi_gate_dropped(struct wi_gate *gate, const struct wi_gate_ticket *ticket)
         wi_vqueue_correct(&gate->held, -ticket->held_ns);
 }
 
-bool wi_gate_due(struct wi_gate *gate, weir_time now)
+bool wi_gate_due_now(struct wi_gate *gate, weir_time now)
 {
     int64_t next = wi_load_relaxed(&gate->next_tick);
     /* Not due; unless the clock stepped back.  Who was off his processor since he read the clock is
      * no such step: a tick for him would count the same time twice. */
-    if (wi_likely(now < next && next - now <= STEP_NS))
+    if (now < next && next - now <= STEP_NS)
         return false;
     return next != NEVER && wi_cas_acq_rel(&gate->next_tick, &next, NEVER);
 }

@@ -146,10 +146,19 @@ void wi_gate_pass(uint32_t route, struct wi_gate_ticket *ticket);
 /* The handler begins, after the request was ready to run for `waited_ns`. */
 void wi_gate_started(struct wi_gate *gate, const struct wi_gate_ticket *ticket, int64_t waited_ns);
 
+/* For wi_gate_is_late(), where the deadline is near. */
+bool wi_gate_is_late_near(const struct wi_gate_ticket *ticket, weir_time now, weir_time arrived,
+                          weir_time deadline);
+
 /* Whether a request whose turn it is would certainly end after its deadline: then it is better
  * dropped.  WEIR_NO_DEADLINE is never late. */
-bool wi_gate_is_late(const struct wi_gate_ticket *ticket, weir_time now, weir_time arrived,
-                     weir_time deadline);
+static inline bool wi_gate_is_late(const struct wi_gate_ticket *ticket, weir_time now,
+                                   weir_time arrived, weir_time deadline)
+{
+    if (wi_likely(deadline > now && deadline - now >= ticket->work_ns))
+        return false;
+    return wi_gate_is_late_near(ticket, now, arrived, deadline);
+}
 
 /* The request is answered: `work_ns` of workers in all, `held_ns` from begin to end. */
 void wi_gate_ended(struct wi_gate *gate, const struct wi_gate_ticket *ticket, int64_t work_ns,
@@ -158,8 +167,15 @@ void wi_gate_ended(struct wi_gate *gate, const struct wi_gate_ticket *ticket, in
 /* The request was admitted and will never run: gives back its charge, teaches nothing. */
 void wi_gate_dropped(struct wi_gate *gate, const struct wi_gate_ticket *ticket);
 
+/* For wi_gate_due(), unless the next tick is to come within the usual time. */
+bool wi_gate_due_now(struct wi_gate *gate, weir_time now);
+
 /* True for one caller each WI_GATE_TICK_NS, who must then call wi_gate_tick(). */
-bool wi_gate_due(struct wi_gate *gate, weir_time now);
+static inline bool wi_gate_due(struct wi_gate *gate, weir_time now)
+{
+    const uint64_t until = (uint64_t)(wi_load_relaxed(&gate->next_tick) - now);
+    return wi_unlikely(until - 1 >= (uint64_t)WI_GATE_TICK_NS) && wi_gate_due_now(gate, now);
+}
 
 /* `overhead_ns` is what the process took of the processors since the last tick in no request's
  * slice: the edge, rejections, polling. */

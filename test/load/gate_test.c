@@ -185,6 +185,39 @@ static void who_would_be_late_is_told_at_once(void **state)
     assert_int_equal(wi_gate_ask(&gate, &ask, &ticket), WI_GATE_SHED_LATE);
 }
 
+/* How many get in at once, each with that deadline; none of them would be late. */
+static int let_in(int64_t work_ns, weir_time deadline)
+{
+    open_gate(1, 0);
+    teach(3, work_ns, 0);
+    const struct wi_gate_ask ask = {
+        .now = NOW,
+        .arrived = NOW,
+        .deadline = deadline,
+        .route = 3,
+        .class = WI_GATE_INTERACTIVE,
+    };
+    struct wi_gate_ticket ticket;
+    int admitted = 0;
+    while (admitted < 1000 && wi_gate_ask(&gate, &ask, &ticket) == WI_GATE_ADMIT) {
+        admitted++;
+        assert_true(ticket.wait_ns <= (deadline - NOW) / 2);
+    }
+    return admitted;
+}
+
+static void a_far_deadline_refuses_as_many_as_none(void **state)
+{
+    (void)state;
+    const int64_t works[] = { MS / 8, 10 * MS, 90 * MS, 20 * WEIR_NS_PER_S };
+    for (size_t i = 0; i < sizeof(works) / sizeof(works[0]); i++) {
+        const int admitted = let_in(works[i], WEIR_NO_DEADLINE);
+        for (int64_t left = WEIR_NS_PER_S - MS; left <= WEIR_NS_PER_S + MS; left += MS)
+            assert_int_equal(let_in(works[i], NOW + left), admitted);
+        assert_int_equal(let_in(works[i], NOW + 30 * WEIR_NS_PER_S), admitted);
+    }
+}
+
 static void routes_beyond_the_last_share_it(void **state)
 {
     (void)state;
@@ -462,6 +495,7 @@ int main(void)
         cmocka_unit_test_setup(full_slots_shed_and_charge_no_work, set_up),
         cmocka_unit_test_setup(a_free_slot_refuses_nobody, set_up),
         cmocka_unit_test_setup(who_would_be_late_is_told_at_once, set_up),
+        cmocka_unit_test_setup(a_far_deadline_refuses_as_many_as_none, set_up),
         cmocka_unit_test_setup(routes_beyond_the_last_share_it, set_up),
         cmocka_unit_test_setup(who_is_not_asked_for_is_charged_in_the_end, set_up),
         cmocka_unit_test_setup(nonsense_reported_is_bounded, set_up),
