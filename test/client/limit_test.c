@@ -64,31 +64,49 @@ static void nobody_waits_where_no_line_is_allowed(void **state)
     weir_limit_destroy(limit);
 }
 
-/* Ends `calls` calls at once with a sign of overload, a window after the last evidence. */
-static void overload(weir_limit *limit, int calls)
+/* Ends up to `calls` calls with a sign of overload, and begins one a window after that, which is
+ * when the law judges.  How many ended so: where the machine takes away the processor meanwhile,
+ * the law has judged before, and allows fewer. */
+static int overload(weir_limit *limit, int calls)
 {
-    for (int i = 0; i < calls; i++)
-        assert_int_equal(weir_limit_acquire(limit, WEIR_DONT_WAIT), 0);
-    for (int i = 0; i < calls; i++)
+    int begun = 0;
+    while (begun < calls && weir_limit_acquire(limit, WEIR_DONT_WAIT) == 0)
+        begun++;
+    for (int i = 0; i < begun; i++)
         weir_limit_release(limit, WEIR_LIMIT_OVERLOAD, -1);
     burn_ms(110);
+    assert_int_equal(weir_limit_acquire(limit, WEIR_DONT_WAIT), 0);
+    weir_limit_release(limit, WEIR_LIMIT_UNKNOWN, -1);
+    return begun;
 }
 
-static void signs_of_overload_bring_it_down_and_a_fixed_one_stays(void **state)
+static void signs_of_overload_bring_it_down(void **state)
 {
     (void)state;
-    for (int fixed = 0; fixed <= 1; fixed++) {
-        weir_limit *limit;
-        const struct weir_limit_opts opts = { .running_max = 100, .fixed = fixed };
-        assert_int_equal(weir_limit_create(&limit, &opts), 0);
-        overload(limit, 50);
-        assert_int_equal(weir_limit_acquire(limit, WEIR_DONT_WAIT), 0);
-        weir_limit_release(limit, WEIR_LIMIT_UNKNOWN, -1);
-        const struct weir_limit_stats stats = stats_of(limit);
-        assert_int_equal(stats.allowed, fixed ? 100 : 35);
-        assert_int_equal(stats.overload, 50);
-        weir_limit_destroy(limit);
-    }
+    weir_limit *limit;
+    const struct weir_limit_opts opts = { .running_max = 100 };
+    assert_int_equal(weir_limit_create(&limit, &opts), 0);
+    struct weir_limit_stats stats;
+    int ended = 0;
+    do { /* what was brought down long ago may have been lifted again */
+        ended += overload(limit, 50);
+        stats = stats_of(limit);
+        assert_int_equal(stats.overload, ended);
+    } while (stats.allowed == 100);
+    assert_true(stats.allowed >= 4);
+    weir_limit_destroy(limit);
+}
+
+static void a_fixed_one_stays(void **state)
+{
+    (void)state;
+    weir_limit *limit;
+    const struct weir_limit_opts opts = { .running_max = 100, .fixed = true };
+    assert_int_equal(weir_limit_create(&limit, &opts), 0);
+    assert_int_equal(overload(limit, 50), 50);
+    assert_int_equal(overload(limit, 50), 50);
+    assert_int_equal(stats_of(limit).allowed, 100);
+    weir_limit_destroy(limit);
 }
 
 static void release_what_was_not_acquired(void)
@@ -132,7 +150,8 @@ int main(void)
         cmocka_unit_test(options_out_of_range_are_refused),
         cmocka_unit_test(a_maximum_below_the_default_minimum_is_the_minimum),
         cmocka_unit_test(nobody_waits_where_no_line_is_allowed),
-        cmocka_unit_test(signs_of_overload_bring_it_down_and_a_fixed_one_stays),
+        cmocka_unit_test(signs_of_overload_bring_it_down),
+        cmocka_unit_test(a_fixed_one_stays),
         cmocka_unit_test(misuse_aborts_with_the_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
