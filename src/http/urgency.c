@@ -3,6 +3,7 @@
  * member that is not `u=` and one digit up to 7 is passed over, whatever it is. */
 #include "http/urgency.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -52,19 +53,32 @@ int wi_http_urgency(const struct wi_http_head *head, const char *buf)
     return urgency;
 }
 
-bool wi_http_is_repetition(const struct wi_http_head *head, const char *buf)
+/* A whole number, as far as it is told apart; -1: it is none. */
+static int number_of(const char *text, size_t len)
 {
-    bool above_zero = false;
+    int number = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return -1;
+        number = number * 10 + (text[i] - '0');
+        if (number > WI_HTTP_ATTEMPT_MAX)
+            number = WI_HTTP_ATTEMPT_MAX;
+    }
+    return len > 0 ? number : -1;
+}
+
+int wi_http_attempt(const struct wi_http_head *head, const char *buf)
+{
+    int attempt = 0;
     for (int i = 0; i < head->field_count; i++) {
         if (!is_named(buf, head->fields[i].name, "x-attempt"))
             continue;
         const struct wi_http_slice value = head->fields[i].value;
-        for (size_t k = 0; k < value.len; k++) {
-            const char digit = buf[value.offset + k];
-            if (digit < '0' || digit > '9')
-                return false;
-            above_zero = above_zero || digit != '0';
-        }
+        const int number = number_of(buf + value.offset, value.len);
+        if (number < 0)
+            return 0;
+        if (number > attempt)
+            attempt = number;
     }
-    return above_zero;
+    return attempt;
 }

@@ -118,7 +118,7 @@ enum wi_gate_class wi_charge_class(const struct wi_route *route, const struct wi
     const int urgency = wi_http_urgency(head, text);
     if (urgency <= URGENCY_RAISES && route->opts.trust_priority)
         class = WI_GATE_INTERACTIVE;
-    if (urgency >= URGENCY_LOWERS || wi_http_is_repetition(head, text))
+    if (urgency >= URGENCY_LOWERS || wi_http_attempt(head, text) > 0)
         class = WI_GATE_BATCH;
     return class;
 }

@@ -34,6 +34,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "http/urgency.h"
 #include "serve/edge.h"
 #include "serve/gone.h"
 #include "serve/request.h"
@@ -119,17 +120,8 @@ static void end_connection(struct wi_conn *conn, enum ending ending)
  * worst more is repeated, within a budget. */
 static void inherit_attempt(const struct weir_request *request)
 {
-    const bool may_be_there = request->head->head.has_class; /* http/urgency.h */
-    const char *text = may_be_there ? weir_request_header(request, "X-Attempt") : NULL;
-    int attempt = 0;
-    for (const char *at = text; at != NULL && *at != '\0'; at++) {
-        if (*at < '0' || *at > '9') {
-            attempt = 0;
-            break;
-        }
-        if (attempt < WI_ATTEMPT_MAX)
-            attempt = attempt * 10 + (*at - '0');
-    }
+    const struct wi_http_head *head = &request->head->head;
+    const int attempt = head->has_class ? wi_http_attempt(head, request->text) : 0;
     if (wi_attempt_set(attempt) != 0)
         wi_log(WI_LOG_WARN, "no memory to remember that a request is a repetition");
 }

@@ -58,25 +58,38 @@ static void what_is_none_counts_as_not_said(void **state)
     }
 }
 
-static void check_repetition(const char *fields, bool is)
+static void check_attempt(const char *fields, int attempt)
 {
     char buf[1024];
     const struct wi_http_head *head = parse(buf, sizeof(buf), fields);
-    assert_int_equal(wi_http_is_repetition(head, buf), is);
+    assert_int_equal(wi_http_attempt(head, buf), attempt);
 }
 
-static void an_attempt_above_zero_is_a_repetition(void **state)
+static void the_number_of_an_attempt_is_told(void **state)
 {
     (void)state;
-    check_repetition("", false);
-    check_repetition("X-Attempt: 0\r\n", false);
-    check_repetition("X-Attempt: 000\r\n", false);
-    check_repetition("x-attempt: 1\r\n", true);
-    check_repetition("X-Attempt: 99999999999999999999999999\r\n", true);
-    check_repetition("X-Attempt:\r\n", false);
-    check_repetition("X-Attempt: -1\r\n", false);
-    check_repetition("X-Attempt: 1.5\r\n", false);
-    check_repetition("X-Attempts: 1\r\n", false);
+    check_attempt("", 0);
+    check_attempt("X-Attempt: 0\r\n", 0);
+    check_attempt("X-Attempt: 000\r\n", 0);
+    check_attempt("x-attempt: 1\r\n", 1);
+    check_attempt("X-Attempt: 0012\r\n", 12);
+    check_attempt("X-Attempt: 99\r\n", WI_HTTP_ATTEMPT_MAX);
+    check_attempt("X-Attempt: 100\r\n", WI_HTTP_ATTEMPT_MAX);
+    check_attempt("X-Attempt: 99999999999999999999999999\r\n", WI_HTTP_ATTEMPT_MAX);
+    check_attempt("X-Attempt: 2\r\nX-Attempt: 1\r\n", 2);
+    check_attempt("X-Attempts: 1\r\n", 0);
+}
+
+static void an_attempt_that_is_no_number_says_nothing(void **state)
+{
+    (void)state;
+    check_attempt("X-Attempt:\r\n", 0);
+    check_attempt("X-Attempt: -1\r\n", 0);
+    check_attempt("X-Attempt: +1\r\n", 0);
+    check_attempt("X-Attempt: 1.5\r\n", 0);
+    check_attempt("X-Attempt: 1 2\r\n", 0);
+    check_attempt("X-Attempt: 1, 2\r\n", 0);
+    check_attempt("X-Attempt: 1\r\nX-Attempt: one\r\n", 0);
 }
 
 int main(void)
@@ -84,7 +97,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_urgency_is_a_digit),
         cmocka_unit_test(what_is_none_counts_as_not_said),
-        cmocka_unit_test(an_attempt_above_zero_is_a_repetition),
+        cmocka_unit_test(the_number_of_an_attempt_is_told),
+        cmocka_unit_test(an_attempt_that_is_no_number_says_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
