@@ -4,6 +4,7 @@
 
 #define BACKOFF_NS_MIN (10 * WEIR_NS_PER_MS)
 #define BACKOFF_NS_MAX WEIR_NS_PER_S
+#define AFTER_NS_MAX (3600 * WEIR_NS_PER_S)
 
 enum {
     DOUBLINGS_MAX = 16
@@ -42,6 +43,8 @@ static int64_t backoff_ns(const struct wi_retry *retry)
 int64_t wi_retry_wait_ns(const struct wi_retry *retry)
 {
     if (!may_retry(retry))
+        return -1;
+    if (retry->retry_after_ns > AFTER_NS_MAX)
         return -1;
     const int64_t wait_ns = backoff_ns(retry);
     if (retry->retry_after_ns >= retry->remaining_ns ||

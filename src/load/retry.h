@@ -11,7 +11,8 @@
  *   c: one layer retries: who works for a request that is itself a retry repeats only what failed
  *   on the way to the destination.
  *   d: it waits a random time from 0 to min(1 s, b * 2^n), b = max(10 ms, p50) ("full jitter"), and
- *      what the destination asked for before that; if the time does not suffice it fails now.
+ *      what the destination asked for before that; if the time does not suffice, or it asked for
+ *      more than an hour, it fails now.
  *   e: it costs a token of the budget, two after a timeout: the server may still be at work.
  *
  * Threads: pure functions.

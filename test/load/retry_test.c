@@ -124,6 +124,12 @@ static void retry_after_is_waited_for_or_the_call_fails_now(void **state)
     assert_int_equal(wi_retry_wait_ns(&retry), -1);
     retry.retry_after_ns = INT64_MAX;
     assert_int_equal(wi_retry_wait_ns(&retry), -1);
+    retry.remaining_ns = INT64_MAX;
+    assert_int_equal(wi_retry_wait_ns(&retry), -1);
+    retry.retry_after_ns = 3600 * WEIR_NS_PER_S + 1;
+    assert_int_equal(wi_retry_wait_ns(&retry), -1);
+    retry.retry_after_ns--;
+    assert_int_equal(wi_retry_wait_ns(&retry), 3600 * WEIR_NS_PER_S + 5 * MS);
 }
 
 static void a_retry_after_a_timeout_costs_two(void **state)
