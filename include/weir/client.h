@@ -119,7 +119,10 @@ struct weir_client_request {
  *   deadline  until when the head has to be there; with the ambient one it is what the server is
  *             told that it has
  *
- *   0                an answer, of any status; 502, 503 and 504 after what retries were allowed
+ *   0                an answer, of any status; 502, 503 and 504 after what retries were allowed.
+ *                    The body of one that a retry was to replace, but the retry was turned away, is
+ *                    kept up to 64 KiB: reading beyond gives WEIR_EMSGSIZE, and WEIR_ECONNRESET
+ *                    where it had not come in time
  *   WEIR_ESHED       turned away here: the destination refuses most calls, or the wait for a turn
  *                    would take too long; not sent
  *   WEIR_ETIMEDOUT   the deadline, call_ns_max, or the last attempt's time; or too little time was
@@ -138,6 +141,7 @@ struct weir_client_request {
  *   WEIR_ERANGE      `read` ended before read_bytes
  *   WEIR_EOVERFLOW   destinations_max are in use; more than 64 header fields, or 16 KiB of them
  *   WEIR_ENOMEM, WEIR_ENOTOPEN, WEIR_EFORKED, WEIR_EMFILE, ...
+ * A retry that is turned away changes nothing: the call ends with what the attempt before it gave.
  * "Not sent" is said of the last attempt: where attempts_max and the method allow several, one
  * before it may have been.
  *

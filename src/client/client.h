@@ -137,6 +137,8 @@ struct weir_response {
     struct wi_http_response head; /* its slices count from `data` */
     char *whole;                  /* of weir_response_body() */
     size_t whole_len, whole_cap;
+    char *held; /* what was taken of the body while a retry waited; [held_at, held_len) is unread */
+    size_t held_at, held_len;
     /* The request's head goes out from `data`; then the answer's head lies there, and coded bytes
      * of its body behind: [at, end) are to be decoded. */
     size_t at, end, cap;
@@ -214,10 +216,15 @@ WEIR_CHECK int wi_exchange(weir_response *response, struct wi_call *call, int64_
 /* The end of an attempt: keeps or closes the connection, and tells the limit. */
 void wi_response_settle(weir_response *response);
 
-/* Takes what is left of the body if it is little and has come, then settles. */
-void wi_response_abandon(weir_response *response);
+/* Takes the body into memory, as far as it comes by then and is within a bound, and settles: so the
+ * answer outlives its connection and its permit.  What is lost of it ends reading with a code.
+ * 0 or WEIR_ECANCELED. */
+WEIR_CHECK int wi_response_hold(weir_response *response, weir_time until);
 
-/* How long the destination wants to be left alone; 0: it does not say, or not in seconds. */
+/* Makes room for the next attempt's answer: nothing is left of that before. */
+void wi_response_forget(weir_response *response);
+
+/* How long the destination wants to be left alone; -1: it does not say. */
 int64_t wi_response_retry_after_ns(const weir_response *response);
 
 #endif

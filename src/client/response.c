@@ -7,18 +7,26 @@
  * The connection goes back as soon as the body ends, not when the response is closed; with it the
  * permit of the limit.
  *
+ * An answer that a retry shall replace must not keep either while the retry waits, but it may
+ * become the call's answer all the same: its body is held in memory (wi_response_hold()).
+ *
  * Threads: the caller's, one at a time. */
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "client/client.h"
+#include "http/retry_after.h"
 #include "http/status.h"
+#include "net/transport.h"
 
 enum {
     WHOLE_BYTES_MIN = 1024,
     ABANDON_BYTES_MAX = 64 * 1024, /* what is read away to keep a connection */
+    HOLD_BYTES_MAX = 64 * 1024,    /* of a body that a retry may replace */
 };
+
+#define HOLD_NS_MAX WEIR_NS_PER_S /* its permit is not kept from others for longer */
 
 void wi_response_settle(weir_response *response)
 {
@@ -135,11 +143,23 @@ static bool is_for_good(int code)
     return code != WEIR_ETIMEDOUT && code != WEIR_ECANCELED;
 }
 
+static int read_held(weir_response *response, char *data, size_t bytes)
+{
+    const size_t left = response->held_len - response->held_at;
+    if (bytes > left)
+        bytes = left;
+    memcpy(data, response->held + response->held_at, bytes);
+    response->held_at += bytes;
+    return (int)bytes;
+}
+
 int weir_response_read(weir_response *response, void *data, size_t bytes, weir_time deadline)
 {
     wi_bug_unless(response != NULL);
     if (bytes > INT32_MAX)
         bytes = INT32_MAX;
+    if (response->held_at < response->held_len && bytes > 0)
+        return read_held(response, data, bytes);
     for (;;) {
         if (response->done || bytes == 0)
             return 0;
@@ -212,7 +232,8 @@ int weir_response_body(weir_response *response, const char **data, size_t *bytes
     return 0;
 }
 
-void wi_response_abandon(weir_response *response)
+/* Takes what is left of the body if it is little and has come, then settles. */
+static void abandon(weir_response *response)
 {
     char away[4096];
     int64_t taken = 0;
@@ -225,12 +246,44 @@ void wi_response_abandon(weir_response *response)
     wi_response_settle(response);
 }
 
+int wi_response_hold(weir_response *response, weir_time until)
+{
+    const weir_time longest = weir_in_ns(HOLD_NS_MAX);
+    const char *text;
+    int rc = 0;
+    if (!response->done)
+        rc = weir_response_body(response, &text, NULL, HOLD_BYTES_MAX,
+                                until < longest ? until : longest);
+    if (rc == WEIR_ECANCELED)
+        return rc;
+    if (rc == WEIR_ETIMEDOUT)
+        (void)fail(response, WEIR_ECONNRESET);
+    response->held = response->whole;
+    response->held_len =
+        response->whole_len < HOLD_BYTES_MAX ? response->whole_len : HOLD_BYTES_MAX;
+    response->whole = NULL;
+    response->whole_len = 0;
+    response->whole_cap = 0;
+    return 0;
+}
+
+void wi_response_forget(weir_response *response)
+{
+    wi_free(response->held);
+    response->held = NULL;
+    response->held_at = 0;
+    response->held_len = 0;
+    response->done = false;
+    response->error = 0;
+}
+
 void weir_response_close(weir_response *response)
 {
     if (response == NULL)
         return;
     struct wi_destination *destination = response->destination;
-    wi_response_abandon(response);
+    abandon(response);
+    wi_free(response->held);
     wi_free(response->whole);
     wi_free(response);
     wi_destination_give(destination);
@@ -289,26 +342,8 @@ int weir_response_header_at(const weir_response *response, size_t index, struct 
     return 0;
 }
 
-/* A whole number of at most nine digits, or -1. */
-static int64_t number_in(const char *text)
-{
-    int64_t value = 0;
-    int digits = 0;
-    for (; text[digits] >= '0' && text[digits] <= '9'; digits++) {
-        if (digits == 9)
-            return -1;
-        value = value * 10 + (text[digits] - '0');
-    }
-    return digits > 0 && text[digits] == '\0' ? value : -1;
-}
-
 int64_t wi_response_retry_after_ns(const weir_response *response)
 {
-    const char *ms = weir_response_header(response, "Retry-After-Ms");
-    if (ms != NULL && number_in(ms) >= 0)
-        return number_in(ms) * WEIR_NS_PER_MS;
-    const char *seconds = weir_response_header(response, "Retry-After");
-    if (seconds != NULL && number_in(seconds) >= 0)
-        return number_in(seconds) * WEIR_NS_PER_S;
-    return 0;
+    return wi_http_retry_after(&response->head.head, response->data,
+                               wi_transport_wall() / WEIR_NS_PER_S);
 }

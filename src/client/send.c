@@ -6,7 +6,8 @@
  *   c: the exchange.
  *   d: the laws hear how it ended; the limit does when the connection is given up.
  *   e: after a failure, the rules of a retry and the budget: it waits and begins at a, or the call
- *      ends with what there is.
+ *      ends with what there is.  An answer is kept meanwhile: if the laws turn the retry away, that
+ *      is what the call ends with.
  *
  * Threads: the caller's. */
 #include <string.h>
@@ -23,10 +24,11 @@
 
 /* How the present attempt ended. */
 struct outcome {
-    int rc;       /* 0: an answer */
-    bool settled; /* by the laws, before anything was sent: it is not repeated */
+    int rc;           /* 0: an answer */
+    bool turned_away; /* by the laws, before anything was sent: it is not repeated */
     enum wi_retry_failure failure;
-    bool failed; /* so that a retry may help */
+    bool failed;            /* so that a retry may help */
+    int64_t retry_after_ns; /* of WI_RETRY_REFUSED */
 };
 
 /* -- preparation ------------------------------------------------------------------------------ */
@@ -190,7 +192,8 @@ static enum wi_attempt_end judge_answer(const weir_response *response, struct ou
     outcome->failure = WI_RETRY_BROKEN;
     if (status != 503)
         return WI_ATTEMPT_GOOD;
-    if (weir_response_header(response, "Retry-After") != NULL)
+    outcome->retry_after_ns = wi_response_retry_after_ns(response);
+    if (outcome->retry_after_ns >= 0)
         outcome->failure = WI_RETRY_REFUSED;
     return WI_ATTEMPT_REFUSED;
 }
@@ -269,9 +272,10 @@ static struct outcome attempt(weir_response *response, struct wi_call *call)
     int64_t left_ns = -1;
     outcome.rc = enter(response, call, &timeout_ns, &left_ns);
     if (outcome.rc != 0) {
-        outcome.settled = true;
+        outcome.turned_away = true;
         return outcome;
     }
+    wi_response_forget(response);
     wi_destination_count(response->destination, WI_CLIENT_ATTEMPTS);
     if (call->attempt > 1)
         wi_destination_count(response->destination, WI_CLIENT_RETRIES);
@@ -284,26 +288,32 @@ static struct outcome attempt(weir_response *response, struct wi_call *call)
 
 /* -- the call --------------------------------------------------------------------------------- */
 
-/* e */
+/* e: waits, and takes the body of an answer that came meanwhile.  0 or WEIR_ECANCELED. */
+static int wait_for_retry(weir_response *response, bool answered, int64_t wait_ns)
+{
+    const weir_time end = weir_in_ns(wait_ns);
+    const int rc = answered ? wi_response_hold(response, end) : 0;
+    return rc != 0 ? rc : weir_sleep(end);
+}
+
 static int run(weir_response *response, struct wi_call *call)
 {
+    int last = 0; /* what the attempt before gave, whose answer is still in the response */
     for (call->attempt = 1;; call->attempt++) {
         const struct outcome outcome = attempt(response, call);
-        if (outcome.settled || !outcome.failed)
+        if (outcome.turned_away)
+            return call->attempt == 1 || outcome.rc == WEIR_ECANCELED ? outcome.rc : last;
+        if (!outcome.failed)
             return outcome.rc;
-        const bool refused = outcome.failure == WI_RETRY_REFUSED;
+        const int64_t after_ns = outcome.failure == WI_RETRY_REFUSED ? outcome.retry_after_ns : 0;
         const int64_t wait_ns =
-            wi_destination_retry(response->destination, call, outcome.failure,
-                                 refused ? wi_response_retry_after_ns(response) : 0);
+            wi_destination_retry(response->destination, call, outcome.failure, after_ns);
         if (wait_ns < 0)
             return outcome.rc;
-        if (outcome.rc == 0)
-            wi_response_abandon(response);
-        response->done = false;
-        response->error = 0;
-        const int rc = weir_sleep(weir_in_ns(wait_ns));
+        const int rc = wait_for_retry(response, outcome.rc == 0, wait_ns);
         if (rc != 0)
             return rc;
+        last = outcome.rc;
     }
 }
 
@@ -321,6 +331,9 @@ static int begin(weir_client *client, weir_response **out, struct wi_call *call,
     response->whole = NULL;
     response->whole_len = 0;
     response->whole_cap = 0;
+    response->held = NULL;
+    response->held_at = 0;
+    response->held_len = 0;
     response->at = 0;
     response->end = 0;
     response->cap = cap;
