@@ -77,27 +77,13 @@ static const struct {
     [FATE_DRAINED] = { WI_COUNT_SHED_DRAINING, 503, "going away\n" },
 };
 
-weir_time wi_admit_patience(const struct weir_request *request)
+WI_INLINE enum fate fate_of(const struct weir_request *request, weir_time now)
 {
-    struct weir_server *server = request->server;
-    int64_t patience_ns = wi_load_relaxed(&server->charge.patience_ns);
-    if (server->opts.waiting_age_max_ns >= 0 && server->opts.waiting_age_max_ns < patience_ns)
-        patience_ns = server->opts.waiting_age_max_ns;
-    const weir_time until = wi_after(request->began, patience_ns);
-    return until < request->deadline ? until : request->deadline;
-}
-
-static enum fate fate_of(const struct weir_request *request, weir_time now)
-{
-    if (now >= request->deadline)
-        return FATE_LATE;
-    struct weir_server *server = request->server;
-    if (now >= wi_after(request->began, server->opts.waiting_age_max_ns) ||
-        now - request->began > wi_load_relaxed(&server->charge.patience_ns))
-        return FATE_AGED;
-    if (wi_gate_is_late(&request->ticket, now, request->began, request->deadline))
-        return FATE_HOPELESS;
-    return FATE_GOOD;
+    const bool aged = now - request->began >= wi_load_relaxed(&request->server->charge.patience_ns);
+    if (wi_likely(!aged &&
+                  !wi_gate_is_late(&request->ticket, now, request->began, request->deadline)))
+        return FATE_GOOD;
+    return now >= request->deadline ? FATE_LATE : aged ? FATE_AGED : FATE_HOPELESS;
 }
 
 /* Of one on the line. */

@@ -15,6 +15,9 @@ enum {
     SHARE_TICKS = 100 /* between two looks at what the processes share: half a second of work */
 };
 
+/* A hundred years. */
+#define PATIENCE_MAX_NS (INT64_C(100) * 365 * 86400 * WEIR_NS_PER_S)
+
 /* -- life ------------------------------------------------------------------------------------- */
 
 static int capacity(void)
@@ -26,11 +29,19 @@ static int capacity(void)
     return (int)stats.workers;
 }
 
+/* The gate's, or the server's own if that is shorter. */
+static void set_patience(weir_server *server, int64_t gate_ns)
+{
+    const int64_t own_ns = server->opts.waiting_age_max_ns;
+    wi_store_relaxed(&server->charge.patience_ns,
+                     own_ns >= 0 && own_ns < gate_ns ? own_ns : gate_ns);
+}
+
 int wi_charge_open(weir_server *server)
 {
     struct wi_charge *charge = &server->charge;
     *charge = (struct wi_charge){ .costs = server->extra.costs };
-    wi_store_relaxed(&charge->patience_ns, INT64_MAX);
+    set_patience(server, PATIENCE_MAX_NS);
     if (server->opts.admission_off)
         return 0;
     charge->gate = wi_alloc(sizeof(*charge->gate));
@@ -38,7 +49,7 @@ int wi_charge_open(weir_server *server)
         return WEIR_ENOMEM;
     const struct wi_gate_opts opts = { .workers = capacity(), .slots = server->slots };
     wi_gate_init(charge->gate, &opts, weir_now());
-    wi_store_relaxed(&charge->patience_ns, wi_gate_patience(charge->gate));
+    set_patience(server, wi_gate_patience(charge->gate));
     return 0;
 }
 
@@ -98,7 +109,7 @@ __attribute__((noinline)) static void tick(weir_server *server, weir_time now)
     const int64_t rest_ns = wi_meter_rest(&charge->rest, now);
     const bool share = ++charge->ticks % SHARE_TICKS == 0 && charge->costs != NULL;
     wi_gate_tick(gate, now, rest_ns); /* the turn is over */
-    wi_store_relaxed(&charge->patience_ns, wi_gate_patience(gate));
+    set_patience(server, wi_gate_patience(gate));
     show(server, now);
     if (share)
         share_costs(charge);
@@ -106,14 +117,19 @@ __attribute__((noinline)) static void tick(weir_server *server, weir_time now)
 
 /* -- requests --------------------------------------------------------------------------------- */
 
-enum wi_gate_class wi_charge_class(const struct wi_route *route, const struct wi_http_head *head,
-                                   const char *text)
+enum wi_gate_class wi_charge_class_of(enum weir_admission admission)
 {
     static const enum wi_gate_class classes[] = { [WEIR_ADMIT_INTERACTIVE] = WI_GATE_INTERACTIVE,
                                                   [WEIR_ADMIT_BATCH] = WI_GATE_BATCH,
                                                   [WEIR_ADMIT_ALWAYS] = WI_GATE_CLASSES };
-    enum wi_gate_class class = classes[route->opts.admission];
-    if (wi_likely(!head->has_class) || class == WI_GATE_CLASSES)
+    return classes[admission];
+}
+
+enum wi_gate_class wi_charge_class(const struct wi_route *route, const struct wi_http_head *head,
+                                   const char *text)
+{
+    enum wi_gate_class class = wi_charge_class_of(route->opts.admission);
+    if (!head->has_class || class == WI_GATE_CLASSES)
         return class;
     const int urgency = wi_http_urgency(head, text);
     if (urgency <= URGENCY_RAISES && route->opts.trust_priority)

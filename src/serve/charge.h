@@ -31,8 +31,9 @@ struct wi_charge {
     struct wi_gate *gate;          /* NULL: admission is off */
     struct wi_charge_costs *costs; /* NULL: nobody shares them */
     /* atomic */
-    wi_atomic_i64 patience_ns; /* how long one may wait for its start */
-    wi_atomic_u64 refused;     /* a seed */
+    wi_atomic_i64
+        patience_ns;       /* how long one may wait for its start; added to an instant it fits */
+    wi_atomic_u64 refused; /* a seed */
     /* guarded by the tick's turn */
     struct wi_meter_rest rest;
     int64_t ticks;
@@ -44,8 +45,9 @@ void wi_charge_close(weir_server *server);
 /* Before the server serves, all routes known. */
 void wi_charge_start(weir_server *server);
 
-/* The class of a request of the route whose head lies at `text`; WI_GATE_CLASSES: it must always be
- * answered. */
+/* The class of a route's requests; WI_GATE_CLASSES: they must always be answered. */
+enum wi_gate_class wi_charge_class_of(enum weir_admission admission);
+/* That of a request whose head, which lies at `text`, may ask for another one. */
 enum wi_gate_class wi_charge_class(const struct wi_route *route, const struct wi_http_head *head,
                                    const char *text);
 

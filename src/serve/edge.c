@@ -143,8 +143,9 @@ static enum step begin(struct wi_conn *conn, struct view *view, struct wi_arriva
                                .deadline = arrival->deadline,
                                .route = route->index,
                                .client = conn->client,
-                               .class =
-                                   wi_charge_class(route, &head->head, view->data + view->pos) };
+                               .class = route->class };
+    if (wi_unlikely(head->head.has_class))
+        ask.class = wi_charge_class(route, &head->head, view->data + view->pos);
     const enum wi_verdict verdict = wi_admit(server, route, &ask, &arrival->ticket);
     if (verdict == WI_ADMIT_SHED)
         return refuse_overload(conn, view, head, false);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Clients that leave.  Each connection's poller tells its end to the record (conn.c); here it is
- * decided what that means to the request, so a request whose client stays pays two additions to
+ * decided what that means to the request, so a request whose client stays pays two changes of
  * the record's word, and no system call.
  *
  * What counts as leaving:
@@ -49,14 +49,6 @@
 /* Far longer than a request stands before its task on a machine that is busy but not overloaded. */
 static const int64_t FRESH_NS = 250 * WEIR_NS_PER_MS;
 
-/* Whether the bytes that came with the head reach behind the request.  Of a chunked body that is
- * not known yet. */
-static bool has_next(const struct weir_request *request)
-{
-    const struct wi_http_head *head = &request->head->head;
-    return head->body != WI_HTTP_BODY_CHUNKED && request->in_len > head->content_length;
-}
-
 static bool half_close_leaves(struct wi_conn *conn)
 {
     return !wi_conn_server(conn)->opts.half_close;
@@ -87,11 +79,10 @@ bool wi_gone_waiting(const struct weir_request *request, weir_time now)
     struct wi_conn *conn = request->conn;
     if (wi_likely((wi_load_relaxed(&conn->state) & WI_CONN_HANGUP) == 0) || is_fresh(request, now))
         return false;
-    return has_left(conn, has_next(request) ? WI_CONN_AHEAD : 0u);
+    return has_left(conn, wi_gone_has_next(request) ? WI_CONN_AHEAD : 0u);
 }
 
-/* Step a, where an end was told before. */
-static bool watch_ended(struct weir_request *request, uint32_t word)
+bool wi_gone_watch_ended(struct weir_request *request, uint32_t word)
 {
     struct wi_conn *conn = request->conn;
     if (!has_left(conn, word))
@@ -105,27 +96,10 @@ static bool watch_ended(struct weir_request *request, uint32_t word)
     return true;
 }
 
-bool wi_gone_watch(struct weir_request *request)
+void wi_gone_unwatch_ended(struct wi_conn *conn)
 {
-    struct wi_conn *conn = request->conn;
-    conn->handler = wi_current_parker();
-    const uint32_t bits = WI_CONN_SERVED | (has_next(request) ? WI_CONN_AHEAD : 0u);
-    const uint32_t before = wi_or_acq_rel(&conn->state, bits); /* a */
-    if (wi_likely((before & WI_CONN_HANGUP) == 0))
-        return true;
-    return watch_ended(request, before | bits);
-}
-
-bool wi_gone_unwatch(struct weir_request *request)
-{
-    struct wi_conn *conn = request->conn;
-    const uint32_t before =
-        wi_and_acq_rel(&conn->state, ~(uint32_t)(WI_CONN_SERVED | WI_CONN_AHEAD)); /* d */
-    if (wi_likely((before & WI_CONN_HANGUP) == 0))
-        return false;
     wi_lock(&conn->ending);
     wi_unlock(&conn->ending);
-    return true;
 }
 
 void wi_gone_body_ended(struct weir_request *request)

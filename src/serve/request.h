@@ -162,7 +162,11 @@ bool wi_admit_turn_away(struct weir_request *request, weir_time now);
  * is of the kind which its route wants: then it is returned, admitted. */
 struct weir_request *wi_admit_pass_on(struct weir_server *server, const struct wi_route *route);
 /* Until when it may wait for its handler. */
-weir_time wi_admit_patience(const struct weir_request *request);
+static inline weir_time wi_admit_patience(const struct weir_request *request)
+{
+    const weir_time until = request->began + wi_load_relaxed(&request->server->charge.patience_ns);
+    return until < request->deadline ? until : request->deadline;
+}
 /* One whose task has not begun, for the sweep: answers it if it waits in vain, and leaves its
  * memory to the task.  Whether it did. */
 WEIR_CHECK bool wi_admit_expire_queued(struct weir_request *request, weir_time now);

@@ -128,7 +128,7 @@ static void inherit_attempt(const struct weir_request *request)
 
 /* One request from handler to the next head, begun at `now`.  The request to go on with, or
  * NULL. */
-static struct weir_request *serve_one(struct weir_request *request, weir_time now, bool may_go_on)
+static struct weir_request *serve_one(struct weir_request *request, weir_time now, int served)
 {
     struct weir_server *server = request->server;
     struct wi_conn *conn = request->conn;
@@ -138,7 +138,9 @@ static struct weir_request *serve_one(struct weir_request *request, weir_time no
         return NULL;
     wi_charge_begin(request, now);
     wi_request_prepare(request);
-    inherit_attempt(request);
+    /* From one request to the next, or the task keeps what it had of the last. */
+    if (served > 1 || wi_unlikely(request->head->head.has_class))
+        inherit_attempt(request);
     const int code = route->handler(request, &request->reply, route->user);
     if (code < 0 && code != WEIR_ECANCELED) /* that is no error: so returns who was told to end */
         log_failure(request, code);
@@ -152,7 +154,8 @@ static struct weir_request *serve_one(struct weir_request *request, weir_time no
     wi_charge_end(request);
     const bool own_thread = has_own_thread(route);
     /* The cause is asked last, because it reads the clock. */
-    may_go_on = may_go_on && (own_thread || request->in_len > 0) && weir_cancel_cause() == 0;
+    const bool may_go_on = served < TASK_REQUESTS_MAX && (own_thread || request->in_len > 0) &&
+                           weir_cancel_cause() == 0;
     if (!own_thread)
         wi_admit_end(server);
 
@@ -219,7 +222,7 @@ static int serve_task(void *arg)
     }
     weir_time now = wi_meter_begin();
     for (int served = 1; request != NULL; served++) {
-        request = serve_one(request, now, served < TASK_REQUESTS_MAX);
+        request = serve_one(request, now, served);
         if (request == NULL)
             break;
         wi_current_parker()->deadline = request->deadline;

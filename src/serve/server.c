@@ -366,6 +366,7 @@ int wi_server_add_route(weir_server *server, const char *pattern, const struct w
     rc = add_growing(server, route);
     if (rc != 0)
         goto undo_route;
+    route->class = wi_charge_class_of(route->opts.admission);
     route->index = server->route_count++;
     wi_list_push_back(&server->routes, &route->node);
     return 0;

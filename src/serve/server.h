@@ -138,6 +138,7 @@ struct wi_route {
     void *user;
     struct wi_fixed *answer;     /* in the place of a handler, or NULL */
     struct weir_route_opts opts; /* filled: no zeros where they stand for a default */
+    enum wi_gate_class class;
     uint32_t spawn_flags;
     uint32_t index; /* in the order they were added */
 };
