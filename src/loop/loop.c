@@ -134,8 +134,8 @@ int wi_loop_handle(struct wi_loop *loop, int event_count)
     int handled = event_count;
     for (int i = 0; i < event_count; i++)
         dispatch(&loop->events[i]);
-    if (wi_wheel_next(&loop->wheel) != WEIR_NO_DEADLINE)
-        handled += wi_wheel_advance(&loop->wheel, wi_clock_now(), TIMERS_PER_TURN_MAX);
+    loop->looked = wi_clock_now();
+    handled += wi_wheel_advance(&loop->wheel, loop->looked, TIMERS_PER_TURN_MAX);
     return handled + run_posts(loop);
 }
 

@@ -43,7 +43,9 @@ struct wi_loop {
     struct wi_wheel wheel;
     wi_atomic_ptr posts;    /* stack of wi_post, many pushers, the turn takes all */
     wi_atomic_u32 sleeping; /* 1 while a turn may block in the poller */
-    struct wi_poll_event events[WI_POLL_BATCH_MAX]; /* owner: the turn */
+    /* owner: the turn */
+    struct wi_poll_event events[WI_POLL_BATCH_MAX];
+    weir_time looked; /* when the timers were looked at last, after the events */
 };
 
 WEIR_CHECK int wi_loop_open(struct wi_loop *loop);

@@ -215,10 +215,8 @@ static struct wi_timer *take_due_locked(struct wi_wheel *wheel, uint64_t target)
     return NULL;
 }
 
-int wi_wheel_advance(struct wi_wheel *wheel, weir_time now, int max)
+int wi_wheel_fire(struct wi_wheel *wheel, weir_time now, int max)
 {
-    if (now < wi_load_seq_cst(&wheel->next))
-        return 0;
     uint64_t target = tick_down(now);
     int fired = 0;
     wi_lock(&wheel->lock);

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/check.h"
 #include "base/list.h"
 #include "sync/lock.h"
 #include "weir/time.h"
@@ -60,9 +61,6 @@ bool wi_timer_stop(struct wi_timer *timer);
 /* Whether it is on a wheel now; a hint unless the caller is the only one to start and stop. */
 bool wi_timer_running(struct wi_timer *timer);
 
-/* Fires what is due, at most `max` timers; the number fired. */
-int wi_wheel_advance(struct wi_wheel *wheel, weir_time now, int max);
-
 /* Takes every timer off without firing it; each forgets the wheel, whose memory may go.  Nobody may
  * start or stop one of them meanwhile. */
 void wi_wheel_clear(struct wi_wheel *wheel);
@@ -71,6 +69,15 @@ void wi_wheel_clear(struct wi_wheel *wheel);
 static inline weir_time wi_wheel_next(struct wi_wheel *wheel)
 {
     return wi_load_seq_cst(&wheel->next);
+}
+
+/* For wi_wheel_advance(), where something may be due. */
+int wi_wheel_fire(struct wi_wheel *wheel, weir_time now, int max);
+
+/* Fires what is due, at most `max` timers; the number fired. */
+static inline int wi_wheel_advance(struct wi_wheel *wheel, weir_time now, int max)
+{
+    return wi_likely(now < wi_wheel_next(wheel)) ? 0 : wi_wheel_fire(wheel, now, max);
 }
 
 /* Debug: whether the invariants hold. */

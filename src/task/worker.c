@@ -248,12 +248,15 @@ static void announce_queued(struct wi_worker *worker)
         wi_worker_wake_one();
 }
 
-/* Handles fetched events; the tasks they make ready are announced once, at the end. */
-static int handle_events(struct wi_thread *thread, struct wi_worker *worker, int count)
+/* Handles fetched events; the tasks they make ready are announced once, at the end.  *looked is
+ * when they were handled. */
+static int handle_events(struct wi_thread *thread, struct wi_worker *worker, int count,
+                         weir_time *looked)
 {
     thread->dispatching = true;
     int handled = wi_loop_handle(&wi_rt.loop, count);
     thread->dispatching = false;
+    *looked = wi_rt.loop.looked;
     driver_release();
     announce_queued(worker);
     return handled;
@@ -298,7 +301,7 @@ static int poll_now(struct wi_thread *thread, struct wi_worker *worker)
     if (!driver_try())
         return handled;
     wi_store_relaxed(&wi_rt.polled, now);
-    return handled + handle_events(thread, worker, wi_loop_wait(&wi_rt.loop, WEIR_DONT_WAIT));
+    return handled + handle_events(thread, worker, wi_loop_wait(&wi_rt.loop, WEIR_DONT_WAIT), &now);
 }
 
 /* Whether the worker shall sleep in the poller; else somebody else is there. */
@@ -325,12 +328,12 @@ static int sleep_idle(struct wi_thread *thread, struct wi_worker *worker, weir_t
         int count = wi_loop_wait(&wi_rt.loop, until);
         wi_store_seq_cst(&worker->driving, 0);
         idle_leave(worker);
-        handled = handle_events(thread, worker, count);
+        handled = handle_events(thread, worker, count, &worker->polled);
     } else {
         (void)wi_futex_wait(&worker->park_word, 0, until);
         idle_leave(worker);
+        worker->polled = wi_clock_now();
     }
-    worker->polled = wi_clock_now();
     worker->polled_runs = wi_load_relaxed(&worker->runs);
     wi_store_relaxed(&wi_rt.polled, worker->polled);
     wi_store_relaxed(&worker->poll_countdown, worker->poll_interval);

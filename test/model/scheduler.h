@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "os/clock.h"
 #include "task/rt.h"
 #include "task/worker.h"
 
@@ -47,7 +48,7 @@ void wi_wheel_init(struct wi_wheel *wheel, weir_time now)
     wi_store_relaxed(&wheel->next, WEIR_NO_DEADLINE);
 }
 
-int wi_wheel_advance(struct wi_wheel *wheel, weir_time now, int max)
+int wi_wheel_fire(struct wi_wheel *wheel, weir_time now, int max)
 {
     (void)wheel;
     (void)now;
@@ -67,7 +68,7 @@ int wi_loop_wait(struct wi_loop *loop, weir_time deadline)
 
 int wi_loop_handle(struct wi_loop *loop, int event_count)
 {
-    (void)loop;
+    loop->looked = wi_clock_now();
     events_told += event_count;
     if (event_count > 0)
         wi_task_make_ready(event_wakes, true);
