@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "client/client.h"
+#include "net/transport.h"
 #include "weir/task.h"
 
 enum {
@@ -64,7 +65,7 @@ int wi_destination_create(struct wi_destination **out, weir_client *client, cons
     wi_patience_init(&destination->patience, now);
     wi_latency_init(&destination->connects, now);
     destination->way_ns = WAY_NS_MIN;
-    wi_rng_init(&destination->rng, (uint64_t)now ^ (uint64_t)(uintptr_t)destination);
+    wi_rng_init(&destination->rng, wi_transport_seed());
     *out = destination;
     return 0;
 }

@@ -9,6 +9,7 @@
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/limits.h"
+#include "os/random.h"
 
 int wi_transport_listen(const char *address, int backlog)
 {
@@ -133,4 +134,9 @@ int64_t wi_transport_descriptors(void)
 int64_t wi_transport_wall(void)
 {
     return wi_clock_wall();
+}
+
+uint64_t wi_transport_seed(void)
+{
+    return wi_random_seed();
 }

@@ -57,8 +57,10 @@ int wi_transport_quiesce(int fd);
 void wi_transport_close(int fd);
 void wi_transport_abort(int fd);
 
-/* The most descriptors that this process may have, and the wall clock in ns. */
+/* The most descriptors that this process may have, the wall clock in ns, and what a random sequence
+ * may begin with. */
 int64_t wi_transport_descriptors(void);
 int64_t wi_transport_wall(void);
+uint64_t wi_transport_seed(void);
 
 #endif

@@ -61,11 +61,12 @@ static void a_unix_listener_leaves_no_file(void **state)
     wi_transport_close(fd);
 }
 
-static void limits_and_clock_are_plausible(void **state)
+static void limits_clock_and_seeds_are_plausible(void **state)
 {
     (void)state;
     assert_true(wi_transport_descriptors() > 10);
     assert_true(wi_transport_wall() > INT64_C(1600000000) * 1000000000);
+    assert_true(wi_transport_seed() != wi_transport_seed());
 }
 
 int main(void)
@@ -73,7 +74,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tcp_listener_tells_its_address),
         cmocka_unit_test(a_unix_listener_leaves_no_file),
-        cmocka_unit_test(limits_and_clock_are_plausible),
+        cmocka_unit_test(limits_clock_and_seeds_are_plausible),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
