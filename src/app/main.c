@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* weir_main(): options, listeners, then one process or a primary with workers.
  *
- * Order of a start: options, plan, addresses, listeners; only then does anything fork or any thread
- * start, so whatever is wrong ends it in one line with nothing half-started. */
+ * Order of a start: options, plan, signals held, listeners; only then does anything fork or any
+ * thread start, so whatever is wrong ends it in one line with nothing half-started. */
 #include "weir/app.h"
 
 #include <stdio.h>
@@ -142,6 +142,17 @@ static int read_options(struct wi_options *options, struct wi_plan *plan, int ar
     return EXIT_USAGE;
 }
 
+/* Who has found the listener there may end the service at once, and that is an end like any other:
+ * what comes before somebody takes signals (service.c, cluster/primary.c) waits for him. */
+static int hold_signals(const struct weir_app_spec *spec)
+{
+    const int signals[] = { wi_signal_term, wi_signal_int, wi_signal_quit, 0 };
+    if (wi_signal_hold(signals) == 0)
+        return EXIT_OK;
+    wi_line_say(spec->name, "signals cannot be held back");
+    return EXIT_FAILED;
+}
+
 /* With fewer descriptors it would listen and never accept. */
 static int raise_descriptors(const struct weir_app_spec *spec)
 {
@@ -178,6 +189,8 @@ int weir_main(int argc, char **argv, const struct weir_app_spec *spec)
     if (wi_file_hold_standard() != 0)
         return EXIT_FAILED; /* there may be nowhere to say so */
     status = raise_descriptors(spec);
+    if (status == EXIT_OK)
+        status = hold_signals(spec);
     if (status == EXIT_OK)
         status = open_listeners(&listeners, &options, spec);
     if (status != EXIT_OK)

@@ -20,8 +20,12 @@ extern const int wi_signal_user1;
 /* "SIGTERM" and so on; "signal N" for others up to 64, else "signal ?". The text is static. */
 const char *wi_signal_name(int signal);
 
-/* Blocks the given signals (zero-ended list) in the calling thread, and so in threads it starts,
- * and opens a non-blocking descriptor that becomes readable when one is pending. */
+/* Blocks the given signals (zero-ended list) in the calling thread, and so in threads and processes
+ * that it starts: one that comes is pending until somebody takes it. */
+WEIR_CHECK int wi_signal_hold(const int *signals);
+
+/* Holds the given signals, and opens a non-blocking descriptor that becomes readable when one is
+ * pending. */
 WEIR_CHECK int wi_signal_open(const int *signals);
 
 /* Takes one pending signal: its number, or WEIR_EAGAIN. */

@@ -7,7 +7,10 @@ import signal
 import time
 
 from process_support import SUPERVISED, Crowd, Managed, alive, run
-from service import MODELS, Connection, check, check_equal, eventually, request, tree
+from service import (BOUND_SECONDS, MODELS, Connection, Service, check, check_equal, eventually,
+                     request, tree)
+
+STARTS = 10
 
 
 def gone(pids):
@@ -96,6 +99,16 @@ def a_signal_to_the_whole_group_drains_once(model):
         check_equal(service.end()[0], 0, "status")
 
 
+def who_finds_it_listening_may_end_it(model):
+    """The first connection is there before the process is ready, and the signal may be too."""
+    for _ in range(STARTS):
+        service = Service(model, unix=True)
+        bound = time.monotonic() + BOUND_SECONDS
+        while not service.listens():
+            check(time.monotonic() < bound, "weir serve listens")
+        service.__exit__(None)
+
+
 def nobody_outlives_a_killed_primary(model):
     with Managed(model) as service:
         processes = tree(service.pid)
@@ -114,4 +127,5 @@ if __name__ == "__main__":
          (what_cannot_be_cut_is_killed_after_the_bound, ("loop", "cluster", "tasks")),
          (a_second_signal_ends_at_once, MODELS),
          (a_signal_to_the_whole_group_drains_once, ("tasks",) + SUPERVISED),
+         (who_finds_it_listening_may_end_it, MODELS),
          (nobody_outlives_a_killed_primary, SUPERVISED)])

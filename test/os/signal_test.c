@@ -64,6 +64,22 @@ static void a_signal_arrives_as_a_readable_descriptor(void **state)
     sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
+static void what_came_while_it_was_held_is_taken(void **state)
+{
+    (void)state;
+    sigset_t before;
+    sigprocmask(SIG_SETMASK, NULL, &before);
+    const int list[] = { wi_signal_term, 0 };
+    assert_int_equal(wi_signal_hold(list), 0);
+    assert_int_equal(kill(getpid(), SIGTERM), 0); /* it would end the test */
+    const int fd = wi_signal_open(list);
+    assert_true(fd >= 0);
+    assert_int_equal(wi_signal_take(fd), wi_signal_term);
+    assert_int_equal(wi_signal_take(fd), WEIR_EAGAIN);
+    wi_file_close(fd);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
 static void signals_have_names(void **state)
 {
     (void)state;
@@ -222,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_signal_arrives_as_a_readable_descriptor),
+        cmocka_unit_test(what_came_while_it_was_held_is_taken),
         cmocka_unit_test(signals_have_names),
         cmocka_unit_test(reset_gives_defaults_and_an_empty_mask),
         cmocka_unit_test(a_fault_is_reported_and_then_kills),

@@ -76,15 +76,28 @@ const char *wi_signal_name(int signal)
     return others[signal];
 }
 
-int wi_signal_open(const int *signals)
+static sigset_t set_of(const int *signals)
 {
     sigset_t set;
     sigemptyset(&set);
     for (const int *signal = signals; *signal != 0; signal++)
         sigaddset(&set, *signal);
+    return set;
+}
+
+int wi_signal_hold(const int *signals)
+{
+    const sigset_t set = set_of(signals);
     const int error = pthread_sigmask(SIG_BLOCK, &set, NULL);
-    if (error != 0)
-        return wi_os_code_of(error);
+    return error == 0 ? 0 : wi_os_code_of(error);
+}
+
+int wi_signal_open(const int *signals)
+{
+    const int rc = wi_signal_hold(signals);
+    if (rc != 0)
+        return rc;
+    const sigset_t set = set_of(signals);
     const int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     return fd >= 0 ? fd : wi_os_code();
 }
