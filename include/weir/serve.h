@@ -23,7 +23,8 @@ typedef struct weir_reply weir_reply;
  * The result, when nothing went out yet: 0 or more gives 204.  A negative code gives a log line and
  * 500; but WEIR_ECANCELED, which is no error and not logged, gives 503, it or WEIR_ETIMEDOUT behind
  * the request's deadline 504, and what weir_request_read() said of a bad body the status for that
- * (400, 408, 413).  A negative code in the middle of a streamed reply cuts the connection.
+ * (400, 408, 413).  A negative code in the middle of a streamed reply cuts the connection.  What
+ * the client has caused, by its body or by leaving, is no handler_error, and logged at debug level.
  *
  * Deadline.  A request has one, weir_request_deadline(): the earliest of its route's bound
  * (deadline_ns, request_ns_max) and of what its client says it will wait, both counted from the

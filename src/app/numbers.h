@@ -69,7 +69,7 @@ enum wi_number_kind {
     X(LATE, WI_COUNTER, "weir_late_replies_total", "",                                             \
       "Replies of a handler that came after the deadline of their request.")                       \
     X(HANDLER_ERRORS, WI_COUNTER, "weir_handler_errors_total", "",                                 \
-      "Handlers that returned an error code.")                                                     \
+      "Handlers that returned an error code that is not of their client's making.")                \
     X(BYTES_IN, WI_COUNTER, "weir_received_bytes_total", "", "Bytes read from clients.")           \
     X(BYTES_OUT, WI_COUNTER, "weir_sent_bytes_total", "", "Bytes written to clients.")             \
     X(TASKS_LIVE, WI_GAUGE, "weir_tasks", "", "Tasks alive.")                                      \

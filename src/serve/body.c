@@ -107,6 +107,18 @@ static int code_of(int verdict)
     return verdict == WI_HTTP_BODY_TOO_LARGE ? WEIR_EMSGSIZE : WEIR_EPROTO;
 }
 
+/* What a handler was told of a body that cannot be read on. */
+static int body_code(const struct weir_request *request)
+{
+    const int error = request->body_error;
+    return error < WEIR_EEOF ? code_of(error) : error;
+}
+
+bool wi_body_failed_with(const struct weir_request *request, int code)
+{
+    return request->body_error != 0 && code == body_code(request);
+}
+
 /* A body of known length of which nothing more is in memory: past all copies. */
 static int read_straight(struct weir_request *request, void *data, size_t bytes, weir_time deadline)
 {
@@ -161,8 +173,7 @@ static int read_body(struct weir_request *request, void *data, size_t bytes, wei
         if (request->body_done)
             return 0;
         if (request->body_error != 0)
-            return request->body_error < WEIR_EEOF ? code_of(request->body_error)
-                                                   : request->body_error;
+            return body_code(request);
         const bool straight = request->in_len == 0 && request->body.kind == WI_HTTP_BODY_LENGTH &&
                               request->body.left > 0;
         int rc = straight ? WEIR_EAGAIN : read_decoded(request, data, bytes);

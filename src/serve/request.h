@@ -120,6 +120,9 @@ bool wi_body_settle(struct weir_request *request);
 /* Whether the handler left so much that the connection has to end with this reply. */
 bool wi_body_ends_connection(const struct weir_request *request);
 
+/* Whether the body cannot be read on, and a handler was told that by this code. */
+bool wi_body_failed_with(const struct weir_request *request, int code);
+
 /* -- reply.c ---------------------------------------------------------------------------------- */
 
 /* What a client is told with 504. */

@@ -65,12 +65,16 @@ static bool is_late(const struct weir_request *request)
            weir_now() >= request->deadline;
 }
 
-static void log_failure(const struct weir_request *request, int code)
+/* Of a code that a handler returned: a client that resets connections in numbers must not fill the
+ * log, and is no failure of the handler, which only hands on what it was told. */
+static void note_failure(const struct weir_request *request, int code)
 {
     struct weir_server *server = request->server;
-    wi_count(server, WI_COUNT_HANDLER_ERRORS, 1);
-    wi_log(WI_LOG_WARN, "%s %s: %s (%s)", weir_request_method(request), request->route->pattern,
-           weir_err_name(code), weir_err_text(code));
+    const bool clients = code == request->reply.error || wi_body_failed_with(request, code);
+    if (!clients)
+        wi_count(server, WI_COUNT_HANDLER_ERRORS, 1);
+    wi_log(clients ? WI_LOG_DEBUG : WI_LOG_WARN, "%s %s: %s (%s)", weir_request_method(request),
+           request->route->pattern, weir_err_name(code), weir_err_text(code));
 }
 
 /* Counts a request that is over with a few relaxed additions to one row. */
@@ -143,7 +147,7 @@ static struct weir_request *serve_one(struct weir_request *request, weir_time no
         inherit_attempt(request);
     const int code = route->handler(request, &request->reply, route->user);
     if (code < 0 && code != WEIR_ECANCELED) /* that is no error: so returns who was told to end */
-        log_failure(request, code);
+        note_failure(request, code);
     const bool whole = wi_reply_finish(&request->reply, code);
     /* If the connection ends anyway, the edge reads the rest away without a task. */
     const bool settled = whole && !request->reply.close && wi_body_settle(request);

@@ -90,6 +90,16 @@ static int streams(weir_request *request, weir_reply *reply, void *user)
     return rc;
 }
 
+/* Goes on without its client, and says how that ends. */
+static int stays(weir_request *request, weir_reply *reply, void *user)
+{
+    (void)request;
+    (void)user;
+    (void)bump(&begun);
+    (void)ends(weir_sleep(weir_in_ms(PATIENCE_MS)));
+    return weir_reply_text(reply, 200, "too late\n");
+}
+
 /* Is well unless somebody cancels it. */
 static int naps(weir_request *request, weir_reply *reply, void *user)
 {
@@ -125,6 +135,7 @@ static void routes(weir_server *server)
     assert_int_equal(weir_server_route(server, "GET", "/crowd", crowd, NULL, NULL), 0);
     assert_int_equal(weir_server_route(server, "POST", "/read", reads_then_sleeps, NULL, NULL), 0);
     assert_int_equal(weir_server_route(server, "GET", "/stream", streams, NULL, NULL), 0);
+    assert_int_equal(weir_server_route(server, "GET", "/stay", stays, NULL, NULL), 0);
     assert_int_equal(weir_server_route(server, "GET", "/nap", naps, NULL, NULL), 0);
     assert_int_equal(weir_server_route(server, "GET", "/nap/blocking", naps, NULL, &blocking), 0);
     assert_int_equal(weir_server_route(server, "GET", "/gate", gated, NULL, NULL), 0);
@@ -241,6 +252,29 @@ static void a_body_that_came_late_hides_no_end(void **state)
     expect(&client, 400);
     client_close(&client);
     assert_int_equal(peek(&left), 1);
+    serving_stop(&serving);
+}
+
+static void what_a_client_causes_is_no_failure_of_its_handler(void **state)
+{
+    (void)state;
+    struct serving serving;
+    struct client client;
+    start(&serving, NULL);
+    leave(&serving, GET("/stay"), reset);
+    leave(&serving, GET("/stream"), reset);
+    client_open(&client, &serving);
+    client_send(&client, POST("/read", "6", "abc"));
+    finish(&client);
+    expect(&client, 400);
+    client_close(&client);
+    client_open(&client, &serving);
+    ask(&client, "POST /read HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nno\r\n", 400);
+    client_close(&client);
+    serving_await(&serving, stats.requests == 4);
+    assert_int_equal(serving_stats(&serving).handler_errors, 0);
+    assert_int_equal(serving_stats(&serving).client_gone, 3);
+    assert_int_equal(serving_stats(&serving).bad_requests, 1);
     serving_stop(&serving);
 }
 
@@ -367,6 +401,7 @@ int main(void)
         cmocka_unit_test(it_cancels_the_tasks_that_the_handler_has_open),
         cmocka_unit_test(it_ends_a_stream_that_nobody_reads),
         cmocka_unit_test(a_body_that_came_late_hides_no_end),
+        cmocka_unit_test(what_a_client_causes_is_no_failure_of_its_handler),
         cmocka_unit_test(who_finishes_behind_its_requests_loses_none_but_the_last),
         cmocka_unit_test(with_half_close_only_a_reset_is_leaving),
         cmocka_unit_test(who_leaves_the_line_is_not_begun),

@@ -4,6 +4,7 @@
 not begun, what runs for nobody ends, and nobody else hears of it.  Under every model.
 ctest: timeout=120 processors=2"""
 import random
+import signal
 import socket
 import struct
 import threading
@@ -99,6 +100,22 @@ def who_leaves_ends_its_handler(model):
         check(number(service, "weir_requests_total") <= gone, "a request was counted twice")
 
 
+def who_leaves_fills_no_log(model):
+    """A handler that goes on without its client fails as it answers, for which it cannot help."""
+    with Managed(model, *ONE) as service:
+        for _ in range(3):
+            with Connection(service) as c:
+                c.send(request("/cpu?ms=300"))
+                eventually(lambda: number(service, "weir_requests_running") == 1, "it runs")
+                reset(c)
+            eventually(lambda: number(service, "weir_requests_running") == 0, "it has ended")
+        check_equal(number(service, "weir_handler_errors_total"), 0, "handlers that failed")
+        service.process.send_signal(signal.SIGTERM)
+        status, output = service.end()
+        check_equal(status, 0, "status after SIGTERM")
+        check("WEIR_E" not in output, output)
+
+
 def nobody_else_is_canceled(model):
     """Clients leave at about the instant at which their short handler ends, while others wait for
     the place, the task and perhaps the connection's record."""
@@ -155,4 +172,5 @@ def few_are_begun_in_vain(model):
 if __name__ == "__main__":
     run([(case, MODELS) for case in (
         lies_move_no_deadline, a_deadline_ends_a_wait, who_is_late_in_the_queue_is_not_begun,
-        who_leaves_ends_its_handler, nobody_else_is_canceled, few_are_begun_in_vain)])
+        who_leaves_ends_its_handler, who_leaves_fills_no_log,
+        nobody_else_is_canceled, few_are_begun_in_vain)])
