@@ -2,7 +2,8 @@
 /* Pools of OS threads for blocking calls.
  *
  * A job lives in the frame of its caller, which waits until the job has run: so submitting
- * allocates nothing.  Threads start on demand, up to threads_max, and end after idle_ns.
+ * allocates nothing.  One that nobody waits for (post.h) lives on the heap; its thread frees it.
+ * Threads start on demand, up to threads_max, and end after idle_ns.
  *
  * A job is on the line (its waiter undecided), or claimed by a thread, or given up by its caller,
  * who takes it off the line; the claim (sync/wait.h) decides.  A thread that has claimed a job runs
@@ -19,6 +20,7 @@
 #include "os/futex.h"
 #include "os/process.h"
 #include "os/thread.h"
+#include "pool/post.h"
 #include "sync/cancel.h"
 #include "sync/lock.h"
 #include "sync/wait.h"
@@ -66,6 +68,7 @@ struct job {
     struct wi_waiter waiter; /* data: the job */
     void (*fn)(void *arg);
     void *arg;
+    bool posted;               /* nobody waits */
     struct wi_extras **extras; /* the caller's, who waits */
     weir_time deadline;        /* the caller's ambient one */
 };
@@ -117,7 +120,10 @@ static void run_job(struct weir_pool *pool, struct job *job)
     pool->running--;
     pool->done++;
     wi_unlock(&pool->lock);
-    wi_waiter_done(&job->waiter, 0);
+    if (job->posted)
+        wi_free(job);
+    else
+        wi_waiter_done(&job->waiter, 0);
 }
 
 /* The next job, waiting at most idle_ns for one; NULL: the thread shall end, and is not counted any
@@ -297,6 +303,31 @@ int weir_blocking(weir_pool *pool, void (*fn)(void *arg), void *arg, weir_time d
     if (rc >= 0)
         return 0;
     withdraw(pool, &job, rc);
+    return rc;
+}
+
+int wi_pool_post(weir_pool *pool, void (*fn)(void *arg), void *arg)
+{
+    wi_bug_unless(pool != NULL);
+    wi_bug_unless(fn != NULL);
+    if (pool->process_id != wi_process_id())
+        return WEIR_EFORKED;
+    struct job *job = wi_alloc_zeroed(1, sizeof(*job));
+    if (job == NULL)
+        return WEIR_ENOMEM;
+    *job = (struct job){ .fn = fn, .arg = arg, .posted = true, .deadline = WEIR_NO_DEADLINE };
+    wi_wait_init(&job->wait, &job_waitable, pool);
+    wi_waiter_init(&job->waiter, &job->wait, 0, job);
+    const int rc = submit(pool, job);
+    if (rc == 0)
+        return 0;
+    if (rc == WEIR_EAGAIN) {
+        /* A thread that ends just now may have come to it after all. */
+        if (!wi_waiter_claim(&job->waiter))
+            return 0;
+        withdraw(pool, job, rc);
+    }
+    wi_free(job);
     return rc;
 }
 

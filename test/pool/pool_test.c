@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "os/process.h"
+#include "pool/post.h"
 #include "support/run.h"
 
 static weir_pool *make(int threads_max, int waiting_max, int64_t idle_ns)
@@ -315,6 +316,45 @@ static void a_forked_child_may_destroy_its_copy(void **state)
     weir_pool_destroy(of_the_parent);
 }
 
+struct posted {
+    int ran;
+    int gate[2]; /* a pipe that the jobs read from */
+};
+
+static void run_posted(void *arg)
+{
+    struct posted *posted = arg;
+    char byte;
+    CHECK_EQ(read(posted->gate[0], &byte, 1), 1);
+    bump(&posted->ran);
+}
+
+static void what_is_posted_runs_once_though_nobody_waits(void **state)
+{
+    (void)state;
+    weir_pool *pool = make(2, 3, 0);
+    struct posted posted = { .ran = 0 };
+    CHECK_EQ(pipe(posted.gate), 0);
+    /* Two at most run, and three wait. */
+    int accepted = 0;
+    while (wi_pool_post(pool, run_posted, &posted) == 0)
+        accepted++;
+    CHECK(accepted >= 3 && accepted <= 5);
+    CHECK_EQ(peek(&posted.ran), 0);
+    for (int i = 0; i < accepted; i++)
+        CHECK_EQ(write(posted.gate[1], "x", 1), 1);
+    struct weir_pool_stats stats = { .size = sizeof(stats) };
+    do
+        weir_pool_stats_read(pool, &stats);
+    while (stats.done < accepted);
+    CHECK_EQ(peek(&posted.ran), accepted);
+    CHECK_EQ(stats.rejected, 1);
+    CHECK_EQ(stats.waiting + stats.running, 0);
+    weir_pool_destroy(pool);
+    CHECK_EQ(close(posted.gate[0]), 0);
+    CHECK_EQ(close(posted.gate[1]), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -329,6 +369,7 @@ int main(void)
         cmocka_unit_test(jobs_begin_in_the_order_of_their_calls),
         cmocka_unit_test(to_destroy_it_under_way_aborts_with_the_numbers),
         cmocka_unit_test(a_forked_child_may_destroy_its_copy),
+        cmocka_unit_test(what_is_posted_runs_once_though_nobody_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
