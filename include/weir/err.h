@@ -65,7 +65,9 @@
     X(WEIR_ENOTOPEN, -4007, "the runtime is not open")                                             \
     X(WEIR_EFORKED, -4008, "not available in a forked child")                                      \
     X(WEIR_EOVERFLOW, -4009, "a limit was reached")                                                \
-    X(WEIR_EEOF, -4010, "end of the stream")
+    X(WEIR_EEOF, -4010, "end of the stream")                                                       \
+    X(WEIR_ENOHOST, -4011, "no host of that name")                                                 \
+    X(WEIR_ELOOKUP, -4012, "the name of the host could not be looked up")
 
 enum weir_err {
 #define WEIR_ERR_ENUM(name, number, text) name = (number),

@@ -5,8 +5,9 @@
 /* Streams: TCP (IPv4, IPv6) and Unix sockets, written as blocking calls.
  *
  * Addresses are text: "127.0.0.1:8080", "[::1]:8080", "localhost:80" (127.0.0.1), ":8080" (every
- * address of this machine), "unix:/run/app.sock", "unix:@name" (abstract).  Other names of hosts
- * are not looked up: WEIR_EINVAL.  Port 0 takes a free one.
+ * address of this machine), "unix:/run/app.sock", "unix:@name" (abstract).  Port 0 takes a free
+ * one.  Other names of hosts, "db.internal:5432", are looked up to be dialed, not to listen on
+ * (WEIR_EINVAL).
  *
  * Every call here needs an open runtime; without one it gives WEIR_ENOTOPEN, in a forked child
  * WEIR_EFORKED. */
@@ -38,8 +39,25 @@ WEIR_API WEIR_CHECK int weir_listener_address(weir_listener *listener, char *tex
  * Callers: task, thread; never waits. */
 WEIR_API void weir_listener_close(weir_listener *listener);
 
-/* Connects.  0, WEIR_EINVAL, WEIR_ECONNREFUSED, WEIR_ETIMEDOUT, WEIR_ECANCELED, ...  *out is the
- * caller's, until weir_stream_close().
+/* Connects.
+ *
+ *   out       the caller's, until weir_stream_close()
+ *   deadline  of the lookup and the connecting together
+ *
+ *   0
+ *   WEIR_EINVAL      not an address, nor a name and a port
+ *   WEIR_ENOHOST     there is no host of that name: see its spelling and /etc/hosts
+ *   WEIR_ELOOKUP     who would know the name gave no answer: see /etc/resolv.conf, try again later
+ *   WEIR_ETIMEDOUT, WEIR_ECANCELED  no connection, or no address, in time
+ *   WEIR_ECONNREFUSED, WEIR_EHOSTUNREACH, ...  of a host with several addresses, the last one's
+ *   WEIR_EOVERFLOW   64 other names wait to be looked up; or streams
+ *   WEIR_EMFILE, WEIR_ENOMEM, ...
+ *
+ * A name is looked up as the system does it (getaddrinfo(): /etc/hosts, DNS, ...), on a thread of a
+ * pool for that alone, so only the caller waits, and no longer than its deadline.  What was found
+ * counts for 30 s, a failure for one, which the log tells; 256 names are remembered.  Up to eight
+ * addresses are tried in their order, each with an even share of the time that is left.
+ *
  * Callers: task (parks), thread (blocks). */
 WEIR_API WEIR_CHECK int weir_dial(weir_stream **out, const char *address, weir_time deadline);
 

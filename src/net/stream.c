@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Streams: read, write, dial, close; include/weir/net.h is the manual.
+/* Streams: read, write, close; include/weir/net.h is the manual.
  *
  * Every operation is the same loop: try the system call; on WEIR_EAGAIN wait on the stream's wi_io
  * until the deadline; try again.  The first try is unconditional, so a deadline that has passed
@@ -198,47 +198,4 @@ void weir_stream_close(weir_stream *stream)
 void weir_stream_abort(weir_stream *stream)
 {
     close_stream(stream, true);
-}
-
-/* Waits until the connection stands or has failed. */
-static int await_connected(struct weir_stream *stream, weir_time deadline)
-{
-    const int fd = stream->io.watch.fd;
-    for (;;) {
-        const int ready = wi_poll_one(fd, WI_POLL_WRITE, WEIR_DONT_WAIT);
-        if (ready >= 0)
-            return wi_socket_error(fd);
-        if (ready != WEIR_ETIMEDOUT)
-            return ready;
-        const int rc = wi_io_wait(&stream->io, WI_POLL_WRITE, deadline);
-        if (rc < 0)
-            return rc;
-    }
-}
-
-int weir_dial(weir_stream **out, const char *address, weir_time deadline)
-{
-    wi_bug_unless(out != NULL);
-    wi_bug_unless(address != NULL);
-    struct wi_addr addr;
-    const char *reason = NULL;
-    int rc = wi_addr_parse(address, &addr, &reason);
-    if (rc != 0)
-        return rc;
-    bool pending = false;
-    const int fd = wi_socket_connect(&addr, &pending);
-    if (fd < 0)
-        return fd;
-    weir_stream *stream = NULL;
-    rc = wi_stream_make(&stream, fd);
-    if (rc != 0)
-        return rc;
-    if (pending)
-        rc = await_connected(stream, deadline);
-    if (rc != 0) {
-        weir_stream_close(stream);
-        return rc;
-    }
-    *out = stream;
-    return 0;
 }

@@ -25,6 +25,17 @@ enum {
  * 127.0.0.1.  0 or WEIR_EINVAL; *reason says what is wrong with the text. */
 WEIR_CHECK int wi_addr_parse(const char *text, struct wi_addr *out, const char **reason);
 
+/* Splits "NAME:PORT", where NAME is one of a host that has to be looked up (os/names.h): labels of
+ * letters, digits, '-' and '_' between dots, the last of which is no number, since that would be an
+ * address gone wrong.  `host` gets it in lower case, with NUL.  0 or WEIR_EINVAL. */
+enum {
+    WI_NAME_BYTES = 256
+};
+WEIR_CHECK int wi_addr_split_name(const char *text, char host[WI_NAME_BYTES], int *port);
+
+/* Of an IPv4 or IPv6 address. */
+void wi_addr_set_port(struct wi_addr *addr, int port);
+
 /* Writes the address in the form that wi_addr_parse() reads; always ends with NUL. */
 void wi_addr_format(const struct wi_addr *addr, char *text, size_t text_bytes);
 

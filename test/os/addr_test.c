@@ -105,6 +105,74 @@ static void wrong_texts_are_refused_with_a_reason(void **state)
     }
 }
 
+static void a_name_is_split_from_its_port(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *host;
+        int port;
+    } good[] = {
+        { "db.internal:5432", "db.internal", 5432 },
+        { "LOCALHOST:0", "localhost", 0 },
+        { "a:65535", "a", 65535 },
+        { "my_service:80", "my_service", 80 },
+        { "example.com.:80", "example.com.", 80 },
+        { "1.2.3.4a:80", "1.2.3.4a", 80 },
+        { "xn--mnchen-3ya.de:1", "xn--mnchen-3ya.de", 1 },
+    };
+    static const char *const bad[] = {
+        "",        ":80",         "a",       "a:",     "a:x",    "a:65536",
+        ".:80",    ".a:80",       "a..b:80", "a b:80", "1.2:80", "a.1:80",
+        "a.0x:80", "0X7F.0x1:80", "[a]:80",  "a/b:80", "a%b:80", "m\xc3\xbcnchen.de:80",
+    };
+    char host[WI_NAME_BYTES];
+    int port = 0;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_int_equal(wi_addr_split_name(good[i].text, host, &port), 0);
+        assert_string_equal(host, good[i].host);
+        assert_int_equal(port, good[i].port);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(wi_addr_split_name(bad[i], host, &port), WEIR_EINVAL);
+}
+
+static void names_are_as_long_as_dns_has_them(void **state)
+{
+    (void)state;
+    char text[400];
+    char host[WI_NAME_BYTES];
+    int port = 0;
+    memset(text, 'a', sizeof(text));
+    strcpy(text + 63, ":80");
+    assert_int_equal(wi_addr_split_name(text, host, &port), 0);
+    memset(text, 'a', 64);
+    strcpy(text + 64, ":80");
+    assert_int_equal(wi_addr_split_name(text, host, &port), WEIR_EINVAL);
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = i % 2 == 0 ? 'a' : '.';
+    strcpy(text + 254, ":80"); /* ends with a dot */
+    assert_int_equal(wi_addr_split_name(text, host, &port), 0);
+    assert_int_equal(strlen(host), 254);
+    text[254] = 'a';
+    strcpy(text + 255, ":80");
+    assert_int_equal(wi_addr_split_name(text, host, &port), WEIR_EINVAL);
+}
+
+static void a_port_is_set_in_either_family(void **state)
+{
+    (void)state;
+    static const char *const texts[][2] = { { "1.2.3.4:1", "1.2.3.4:65535" },
+                                            { "[2001:db8::1]:1", "[2001:db8::1]:65535" } };
+    for (size_t i = 0; i < 2; i++) {
+        struct wi_addr addr;
+        char text[WI_ADDR_TEXT_BYTES];
+        assert_int_equal(wi_addr_parse(texts[i][0], &addr, NULL), 0);
+        wi_addr_set_port(&addr, 65535);
+        wi_addr_format(&addr, text, sizeof(text));
+        assert_string_equal(text, texts[i][1]);
+    }
+}
+
 static void kinds_are_told_apart(void **state)
 {
     (void)state;
@@ -143,6 +211,9 @@ int main(void)
         cmocka_unit_test(a_network_is_a_host_or_64_bits),
         cmocka_unit_test(short_forms_mean_what_they_say),
         cmocka_unit_test(wrong_texts_are_refused_with_a_reason),
+        cmocka_unit_test(a_name_is_split_from_its_port),
+        cmocka_unit_test(names_are_as_long_as_dns_has_them),
+        cmocka_unit_test(a_port_is_set_in_either_family),
         cmocka_unit_test(kinds_are_told_apart),
         cmocka_unit_test(formatting_never_writes_past_its_room),
     };

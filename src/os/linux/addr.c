@@ -20,7 +20,9 @@ _Static_assert(sizeof(((struct wi_addr *)0)->data) >= sizeof(struct sockaddr_sto
 enum {
     HOST_BYTES = 80,
     PORT_MAX = 65535,
-    UNIX_PREFIX_BYTES = 5
+    UNIX_PREFIX_BYTES = 5,
+    LABEL_BYTES_MAX = 63,
+    NAME_BYTES_MAX = 253 + 1, /* RFC 1035, and a dot at the end */
 };
 
 #define UNIX_PATH_OFFSET offsetof(struct sockaddr_un, sun_path)
@@ -177,6 +179,62 @@ int wi_addr_parse(const char *text, struct wi_addr *out, const char **reason)
     memcpy(host, text, host_bytes);
     host[host_bytes] = '\0';
     return parse_host(host, port, out, reason);
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* The length of the label that text begins with, 0 if there is none; *number: the C library would
+ * take it for one, which "0x7f" is too. */
+static size_t label_in(const char *text, bool *number)
+{
+    size_t len = 0;
+    bool digits = true;
+    for (; is_digit(text[len]) || is_letter(text[len]) || text[len] == '-' || text[len] == '_';
+         len++)
+        digits = digits && is_digit(text[len]);
+    *number = digits || (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'));
+    return len;
+}
+
+int wi_addr_split_name(const char *text, char host[WI_NAME_BYTES], int *port)
+{
+    wi_bug_unless(text != NULL);
+    const char *at = text;
+    bool number = true;
+    while (*at != ':') {
+        const size_t len = label_in(at, &number);
+        at += len;
+        if (len == 0 || len > LABEL_BYTES_MAX || (*at != '.' && *at != ':'))
+            return WEIR_EINVAL;
+        if (*at == '.')
+            at++;
+    }
+    const size_t bytes = (size_t)(at - text);
+    *port = parse_port(at + 1);
+    if (bytes == 0 || bytes > NAME_BYTES_MAX || number || *port < 0)
+        return WEIR_EINVAL;
+    for (size_t i = 0; i < bytes; i++)
+        host[i] = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] | 0x20) : text[i];
+    host[bytes] = '\0';
+    return 0;
+}
+
+void wi_addr_set_port(struct wi_addr *addr, int port)
+{
+    const sa_family_t family = family_of(addr);
+    wi_bug_unless(family == AF_INET || family == AF_INET6);
+    const in_port_t network = htons((uint16_t)port);
+    const size_t at = family == AF_INET ? offsetof(struct sockaddr_in, sin_port)
+                                        : offsetof(struct sockaddr_in6, sin6_port);
+    memcpy(addr->data + at, &network, sizeof(network));
 }
 
 /* A path is read up to its NUL; an abstract name may hold NULs, which are shown as '@' too. */
