@@ -27,8 +27,8 @@
  * not repeated: of many layers one retries.
  *
  * It speaks http only; it follows no redirects, keeps no cookies, decodes no compression.  Hosts
- * are what net.h takes: numbers and localhost; for Unix sockets see `address`.  Redirection, other
- * protocols and names belong to the caller. */
+ * are what weir_dial() takes: numbers, localhost, and names, which are looked up; for Unix sockets
+ * see `address`.  Redirection and other protocols belong to the caller. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,7 +52,7 @@ struct weir_client_opts {
     int64_t idle_ns_max;      /* and for how long [30 s] */
     int64_t waiting_max;      /* calls that wait for their turn [1,024]; negative: none */
     int64_t call_ns_max;      /* of a call, until the answer's head is there [30 s] */
-    int64_t connect_ns_max;   /* [250 ms to this machine, 1 s to others] */
+    int64_t connect_ns_max;   /* with the lookup [250 ms to this machine, 1 s to others] */
     int64_t attempts_max;     /* of a call, in all [3]; at most 10, 1: no retries */
     int64_t head_bytes_max;   /* of an answer's head [16 KiB]; at most 65,535 */
     int64_t body_bytes_max;   /* of an answer's body [no limit: bodies stream] */
@@ -129,15 +129,17 @@ struct weir_client_request {
  *                    left to be worth it, and it was not sent
  *   WEIR_ECANCELED   the calling task was canceled, or its ambient deadline passed
  *   WEIR_ECONNREFUSED, WEIR_EHOSTUNREACH, ...  as weir_dial(): no connection; not sent
+ *   WEIR_ENOHOST     no host of that name; not sent, and not tried again
+ *   WEIR_ELOOKUP     the host's name could not be looked up; not sent
  *   WEIR_ECONNRESET, WEIR_EPIPE  the connection ended before the answer's head
  *   WEIR_EPROTO      the answer is no HTTP, or a switch of protocols that nobody asked for
  *   WEIR_EMSGSIZE    its head is beyond head_bytes_max or has more than 100 fields; or, by its
  *                    length, its body is beyond body_bytes_max
  *   WEIR_ENOTSUP     an https URL: there is no TLS yet
- *   WEIR_EINVAL      no URL or no host of net.h; bad bytes in method or header fields, or one that
- *                    the client writes itself (Host, Content-Length, Transfer-Encoding,
- *                    Connection); body and read at once; a count without what is counted; options
- *                    of a later version
+ *   WEIR_EINVAL      no URL, or no host that weir_dial() takes; bad bytes in method or header
+ *                    fields, or one that the client writes itself (Host, Content-Length,
+ *                    Transfer-Encoding, Connection); body and read at once; a count without what
+ *                    is counted; options of a later version
  *   WEIR_ERANGE      `read` ended before read_bytes
  *   WEIR_EOVERFLOW   destinations_max are in use; more than 64 header fields, or 16 KiB of them
  *   WEIR_ENOMEM, WEIR_ENOTOPEN, WEIR_EFORKED, WEIR_EMFILE, ...

@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "client/client.h"
+#include "net/dial.h"
 #include "net/transport.h"
 #include "weir/task.h"
 
@@ -183,13 +184,14 @@ static int dial(struct wi_destination *destination, struct wi_link **out, weir_t
         return WEIR_ENOMEM;
     const weir_time began = weir_now();
     const weir_time patience = weir_in_ns(destination->connect_ns_max);
-    const int rc =
-        weir_dial(&link->stream, destination->address, patience < deadline ? patience : deadline);
+    int64_t lookup_ns;
+    const int rc = wi_dial(&link->stream, destination->address, &lookup_ns,
+                           patience < deadline ? patience : deadline);
     const weir_time now = weir_now();
     wi_lock(&destination->lock);
     destination->counts[rc == 0 ? WI_CLIENT_CONNECTS : WI_CLIENT_CONNECT_FAILURES]++;
     if (rc == 0) {
-        wi_latency_note(&destination->connects, now - began, now);
+        wi_latency_note(&destination->connects, now - began - lookup_ns, now);
         const int64_t median_ns = wi_latency_quantile(&destination->connects, 50, now);
         destination->way_ns = median_ns > WAY_NS_MIN ? median_ns : WAY_NS_MIN;
     }

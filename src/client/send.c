@@ -142,7 +142,7 @@ static bool is_unreached(int rc)
 {
     return rc == WEIR_ECONNREFUSED || rc == WEIR_ETIMEDOUT || rc == WEIR_ENETUNREACH ||
            rc == WEIR_EHOSTUNREACH || rc == WEIR_ECONNRESET || rc == WEIR_ECONNABORTED ||
-           rc == WEIR_ENOENT || rc == WEIR_EAGAIN;
+           rc == WEIR_ENOENT || rc == WEIR_EAGAIN || rc == WEIR_ELOOKUP;
 }
 
 /* A call whose task was canceled by its own deadline has waited as well as one that was given a

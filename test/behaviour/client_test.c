@@ -198,6 +198,27 @@ RUN(the_ambient_deadline_ends_a_call)
     return 0;
 }
 
+/* -- names ------------------------------------------------------------------------------------ */
+
+/* The system itself looks this one up, beside the other tasks: /etc/hosts has it. */
+RUN(a_host_is_looked_up_by_its_name)
+{
+    struct world world;
+    weir_client *client;
+    weir_response *response;
+    char address[64];
+    begin(&world, NULL);
+    snprintf(address, sizeof(address), "LOCALHOST:%d", world.scripted.port);
+    const struct weir_client_opts opts = { .address = address };
+    CHECK_EQ(weir_client_create(&client, &opts), 0);
+    CHECK_EQ(weir_client_get(client, &response, "http://any.test/", WEIR_NO_DEADLINE), 0);
+    CHECK_EQ(weir_response_status(response), 200);
+    weir_response_close(response);
+    weir_client_destroy(client);
+    end(&world);
+    return 0;
+}
+
 /* -- handlers --------------------------------------------------------------------------------- */
 
 struct service {
@@ -441,6 +462,7 @@ int main(void)
         cmocka_unit_test(tasks_and_threads_share_no_more_connections_than_allowed),
         cmocka_unit_test(a_canceled_call_ends_wherever_it_waits),
         cmocka_unit_test(the_ambient_deadline_ends_a_call),
+        cmocka_unit_test(a_host_is_looked_up_by_its_name),
         cmocka_unit_test(a_handler_of_a_repeated_request_repeats_nothing),
         cmocka_unit_test(a_streamed_body_comes_back_over_a_unix_socket),
         cmocka_unit_test(a_destination_that_refuses_half_sees_at_most_12_percent_more),

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "support/names.h"
 #include "support/run.h"
 #include "support/scripted.h"
 #include "task/attempt.h"
@@ -19,6 +20,11 @@
 enum {
     PATIENCE_MS = 20000
 };
+
+int wi_names_lookup(const char *host, struct wi_addr *out, int max, const char **why)
+{
+    return names_answer(host, out, max, why);
+}
 
 /* What the destination shall do: the answers to the requests in their order, the last one for ever
  * after.  "cut" closes the connection, "" says nothing. */
@@ -127,7 +133,9 @@ RUN(bad_input_is_refused_before_anything_is_sent)
         { "http://127.0.0.1/a b", WEIR_EINVAL },
         { "http://127.0.0.1/a\r\nX: y", WEIR_EINVAL },
         { "http://127.0.0.1/#fragment", WEIR_EINVAL },
-        { "http://nobody-looks-this-up.invalid/", WEIR_EINVAL },
+        { "http://127.0.0.256/", WEIR_EINVAL },
+        { "http://0x7f000001/", WEIR_EINVAL },
+        { "http://two..test/", WEIR_EINVAL },
     };
     weir_client *client;
     weir_response *response;
@@ -318,6 +326,47 @@ RUN(a_refused_connection_is_tried_again_and_told)
     return 0;
 }
 
+/* The code of a call to that host, at the world's port. */
+static int call_host(struct world *world, const char *host)
+{
+    char url[256];
+    weir_response *response;
+    (void)snprintf(url, sizeof(url), "http://%s:%d/", host, world->scripted.port);
+    const int rc = weir_client_get(world->client, &response, url, weir_in_ms(PATIENCE_MS));
+    if (rc != 0)
+        return rc;
+    const int status = weir_response_status(response);
+    weir_response_close(response);
+    return status;
+}
+
+RUN(a_host_is_called_by_its_name)
+{
+    struct world world = { .plan = { .answers = { OK } } };
+    begin(&world, NULL);
+    const int before = names_asked();
+    CHECK_EQ(call_host(&world, "Two.test"), 200); /* its first address refuses */
+    CHECK_EQ(call_host(&world, "two.test"), 200);
+    CHECK_EQ(call_host(&world, "localhost"), 200);
+    CHECK_EQ(names_asked() - before, 1);
+    CHECK_EQ(stats_of(&world).connects, 2);
+    end(&world);
+    return 0;
+}
+
+RUN(a_host_that_there_is_not_is_asked_for_once_and_one_that_nobody_knows_of_again)
+{
+    struct world world = { .plan = { .answers = { OK } } };
+    begin(&world, NULL);
+    CHECK_EQ(call_host(&world, "nobody.test"), WEIR_ENOHOST);
+    CHECK_EQ(stats_of(&world).connect_failures, 1);
+    CHECK_EQ(call_host(&world, "down.test"), WEIR_ELOOKUP);
+    CHECK_EQ(stats_of(&world).connect_failures, 4);
+    CHECK_EQ(stats_of(&world).overload, 0);
+    end(&world);
+    return 0;
+}
+
 RUN(one_layer_repeats)
 {
     struct world world = { .plan = { .answers = { SHED "Retry-After: 0\r\n\r\n", OK } } };
@@ -431,6 +480,9 @@ int main(void)
         cmocka_unit_test(a_refusal_that_says_something_else_than_when_is_one_without),
         cmocka_unit_test(who_says_once_or_streams_gets_one_attempt),
         cmocka_unit_test(a_refused_connection_is_tried_again_and_told),
+        cmocka_unit_test(a_host_is_called_by_its_name),
+        cmocka_unit_test(
+            a_host_that_there_is_not_is_asked_for_once_and_one_that_nobody_knows_of_again),
         cmocka_unit_test(one_layer_repeats),
         cmocka_unit_test(the_server_is_told_what_is_left),
         cmocka_unit_test(a_deadline_that_has_passed_sends_nothing),
