@@ -16,6 +16,13 @@
 /* Whose deadline is so far is not late unless refused for work anyway: his wait is no longer than a
  * depth, and what he takes himself counts for half of what is left; see is_late(). */
 #define FAR_NS ((int64_t)(2 * WI_DEPTH_MAX_S * 1e9))
+/* Whose route takes more in the mean is always measured: that costs less than a thousandth of it,
+ * and one sample in place of eight would tell little of a line of 100 ms. */
+#define CHEAP_NS (250 * WEIR_NS_PER_US)
+/* Who finds as much before him is measured. */
+#define LINE_NS (5 * WEIR_NS_PER_MS)
+/* A sample stands for others by no more than this: a slice that a pause fell into is nobody's. */
+#define SAMPLE_MAX_NS (10 * WEIR_NS_PER_MS)
 /* Over which overhead is averaged: ten ticks. */
 #define OVERHEAD_TAU_S 0.05
 
@@ -27,7 +34,8 @@ void wi_gate_init(struct wi_gate *gate, const struct wi_gate_opts *opts, weir_ti
         .slots = opts->slots,
         .workers = opts->workers,
         .without = opts->without,
-        .plain_end = opts->without == 0 && opts->slots == 0,
+        .plain_end = (opts->without & WI_GATE_WITHOUT_CORRECTION) == 0 && opts->slots == 0,
+        .cheap_ns = (opts->without & WI_GATE_WITHOUT_DOUBT) != 0 ? WI_COST_MAX_NS : CHEAP_NS,
         .last_tick = now,
     };
     wi_store_relaxed(&gate->next_tick, now + WI_GATE_TICK_NS);
@@ -156,19 +164,36 @@ static __attribute__((noinline)) enum wi_gate_verdict ask_fully(struct wi_gate *
     return verdict;
 }
 
+/* Of a request that was let in without overload. */
+WI_INLINE bool may_believe(const struct wi_gate *gate, const struct wi_gate_ticket *ticket)
+{
+    return ticket->work_ns <= gate->cheap_ns && ticket->wait_ns <= LINE_NS &&
+           wi_load_relaxed(&gate->routes[ticket->route].work.samples) == WI_COST_SAMPLES;
+}
+
+/* One instant in WI_GATE_SAMPLE, also of a clock that tells only every tenth of them. */
+WI_INLINE bool is_sample(weir_time now)
+{
+    return (uint64_t)now * UINT64_C(0x9e3779b97f4a7c15) < UINT64_MAX / WI_GATE_SAMPLE;
+}
+
 enum wi_gate_verdict wi_gate_ask(struct wi_gate *gate, const struct wi_gate_ask *ask,
                                  struct wi_gate_ticket *ticket)
 {
     ticket->route = route_index(ask->route);
+    ticket->measure = WI_GATE_MEASURE;
     if (wi_unlikely(wi_load_relaxed(&gate->plain_ask) == 0 || ask->deadline < ask->now + FAR_NS))
         return ask_fully(gate, ask, ticket);
-    const bool admitted = take_work(gate, ask, upper_rank(ask->class), ticket);
-    return wi_likely(admitted) ? WI_GATE_ADMIT : WI_GATE_SHED_WORK;
+    if (wi_unlikely(!take_work(gate, ask, upper_rank(ask->class), ticket)))
+        return WI_GATE_SHED_WORK;
+    if (wi_likely(may_believe(gate, ticket)))
+        ticket->measure = is_sample(ask->now) ? WI_GATE_MEASURE_SAMPLE : WI_GATE_BELIEVE;
+    return WI_GATE_ADMIT;
 }
 
 void wi_gate_pass(uint32_t route, struct wi_gate_ticket *ticket)
 {
-    *ticket = (struct wi_gate_ticket){ .route = route_index(route) };
+    *ticket = (struct wi_gate_ticket){ .route = route_index(route), .measure = WI_GATE_MEASURE };
 }
 
 void wi_gate_started(struct wi_gate *gate, const struct wi_gate_ticket *ticket, int64_t waited_ns)
@@ -189,6 +214,14 @@ bool wi_gate_is_late_near(const struct wi_gate_ticket *ticket, weir_time now, we
 static int64_t excess(const struct wi_vqueue *queue, int64_t cost_ns, int64_t charged_ns)
 {
     return wi_vqueue_bound(queue, cost_ns) - charged_ns;
+}
+
+/* By what a sample, and those for which it stands, took more than they were charged. */
+static int64_t sampled(int64_t excess_ns)
+{
+    const int64_t all_ns = WI_GATE_SAMPLE * excess_ns;
+    const int64_t most_ns = excess_ns > SAMPLE_MAX_NS ? excess_ns : SAMPLE_MAX_NS;
+    return all_ns < most_ns ? all_ns : most_ns;
 }
 
 /* The general case, out of the way of the usual one. */
@@ -215,7 +248,8 @@ void wi_gate_ended(struct wi_gate *gate, const struct wi_gate_ticket *ticket, in
         return;
     }
     const int64_t work = wi_cost_learn_settled(cost, work_ns);
-    wi_vqueue_correct(&gate->work, excess(&gate->work, work, ticket->work_ns));
+    const int64_t by = excess(&gate->work, work, ticket->work_ns);
+    wi_vqueue_correct(&gate->work, ticket->measure == WI_GATE_MEASURE_SAMPLE ? sampled(by) : by);
 }
 
 void wi_gate_dropped(struct wi_gate *gate, const struct wi_gate_ticket *ticket)
@@ -247,10 +281,12 @@ static int64_t load_m(const struct wi_gate *gate)
 static double capacity(struct wi_gate *gate, double dt_s, int64_t overhead_ns)
 {
     const double weight = dt_s / (OVERHEAD_TAU_S + dt_s);
-    const double overhead = (double)wi_cost_bound(overhead_ns) * 1e-9 / dt_s;
+    /* Less than nothing in one tick where more in another: what is believed is known at the end. */
+    const int64_t believed_ns = wi_swap_acq_rel(&gate->believed, 0);
+    const double overhead = (double)(wi_cost_bound(overhead_ns) - believed_ns) * 1e-9 / dt_s;
     gate->overhead += weight * (overhead - gate->overhead);
     const double workers = (double)gate->workers;
-    const double left = workers - gate->overhead;
+    const double left = gate->overhead > 0.0 ? workers - gate->overhead : workers;
     return left > workers / 2 ? left : workers / 2;
 }
 
@@ -282,7 +318,7 @@ void wi_gate_tick(struct wi_gate *gate, weir_time now, int64_t overhead_ns)
         if (crowded || wi_load_relaxed(&gate->crowded) != 0 || wi_fair_remembers(&gate->fair))
             wi_fair_tick(&gate->fair, dt_s);
         wi_store_relaxed(&gate->crowded, crowded);
-        wi_store_relaxed(&gate->plain_ask, !crowded && gate->slots == 0);
+        wi_store_relaxed(&gate->plain_ask, !crowded && by == 1.0 && gate->slots == 0);
         const double cost_s = wi_vqueue_cost_s(&gate->work);
         if (cost_s > 0.0)
             wi_store_relaxed(&gate->unknown, (int64_t)(cost_s * 1e9));

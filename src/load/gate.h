@@ -16,12 +16,18 @@
  * How a request goes through it:
  *   wi_gate_ask()      before a task or a body exists; fills the ticket, which travels with it
  *   wi_gate_started()  its handler begins; or wi_gate_dropped(): it never will
- *   wi_gate_ended()    it is answered
+ *   wi_gate_ended()    it is answered; or wi_gate_believed(): it is, and was not measured
  * And every WI_GATE_TICK_NS one caller of wi_gate_due() is told to call wi_gate_tick().
  *
  * Work is the time of a request's slices on workers, its children's included: wall time where
  * workers are threads of their own (a slice that the kernel interrupts is capacity lost all the
  * same), CPU time where each request has a thread.  Time spent waiting is no work.
+ *
+ * Measuring costs more than the rest of the law, so one request in WI_GATE_SAMPLE is measured and
+ * stands for all where little depends on it: without overload, of routes whose cost is known and
+ * small, and as long as there is no line.  The others are believed to take the mean.  A sample's
+ * correction counts WI_GATE_SAMPLE times, so the queue follows the work in the mean all the same;
+ * as soon as that shows as a line everybody is measured.
  *
  * Rank: class first, then whether the client takes more than its share (fair.h; asked for in
  * overload only).  Each rank's depth follows from the load of itself and the ranks above.
@@ -51,6 +57,7 @@
 
 enum {
     WI_GATE_ROUTES = 1024,
+    WI_GATE_SAMPLE = 8,
 };
 
 #define WI_GATE_TICK_NS (5 * WEIR_NS_PER_MS)
@@ -73,6 +80,7 @@ enum wi_gate_verdict {
 enum {
     WI_GATE_WITHOUT_CORRECTION = 1 << 0, /* the charge stays what it was estimated to be */
     WI_GATE_WITHOUT_BRAKE = 1 << 1,      /* measured delays change nothing */
+    WI_GATE_WITHOUT_DOUBT = 1 << 2,      /* a known cost is believed, however large it is */
 };
 
 struct wi_gate_opts {
@@ -92,12 +100,22 @@ struct wi_gate_ask {
     bool room; /* a slot is or soon will be free: slot time is charged, and refuses nobody */
 };
 
-/* What a request was charged.  The asker's from ADMIT to ended or dropped, one thread at a time. */
+/* Whether a request's work is to be measured. */
+enum wi_gate_measure {
+    WI_GATE_BELIEVE, /* no */
+    WI_GATE_MEASURE_SAMPLE,
+    WI_GATE_MEASURE,
+};
+
+/* What a request was charged.  The asker's from ADMIT to ended, believed or dropped, one thread at
+ * a time.  Who measures several requests alike may give those that are not MEASURE the `measure` of
+ * the first. */
 struct wi_gate_ticket {
     int64_t work_ns;
     int64_t held_ns;
     int64_t wait_ns; /* foretold */
     uint32_t route;
+    enum wi_gate_measure measure;
 };
 
 struct wi_gate_route {
@@ -111,12 +129,14 @@ struct wi_gate {
     int64_t slots;
     int workers;
     uint32_t without;
-    bool plain_end; /* nothing is left out, no slots */
+    bool plain_end;   /* charges are corrected, no slots */
+    int64_t cheap_ns; /* a known cost up to this may be believed */
     /* atomic */
     wi_atomic_i64 next_tick; /* NEVER while somebody ticks */
     wi_atomic_u64 starts;    /* since the last tick: waits less those foretold, see wi_tally() */
+    wi_atomic_i64 believed;  /* since the last tick: ns of work that was not measured */
     wi_atomic_u32 crowded;   /* whether more is offered than can be done: then clients matter */
-    wi_atomic_u32 plain_ask; /* neither crowded nor bounded by slots */
+    wi_atomic_u32 plain_ask; /* neither crowded nor braked nor bounded by slots */
     wi_atomic_i64 unknown;   /* what a route without history is taken to cost */
     struct wi_vqueue work;
     struct wi_vqueue held;
@@ -136,14 +156,15 @@ struct wi_gate {
 void wi_gate_init(struct wi_gate *gate, const struct wi_gate_opts *opts, weir_time now);
 
 /* The verdict on one request; fills `ticket` if that is WI_GATE_ADMIT, and then exactly one of
- * ended and dropped must follow. */
+ * ended, believed and dropped must follow. */
 enum wi_gate_verdict wi_gate_ask(struct wi_gate *gate, const struct wi_gate_ask *ask,
                                  struct wi_gate_ticket *ticket);
 
 /* The ticket of a request that is let in without being asked for: charged when it has ended. */
 void wi_gate_pass(uint32_t route, struct wi_gate_ticket *ticket);
 
-/* The handler begins, after the request was ready to run for `waited_ns`. */
+/* The handler begins, after the request was ready to run for `waited_ns`; of one that is
+ * measured. */
 void wi_gate_started(struct wi_gate *gate, const struct wi_gate_ticket *ticket, int64_t waited_ns);
 
 /* For wi_gate_is_late(), where the deadline is near. */
@@ -164,6 +185,12 @@ static inline bool wi_gate_is_late(const struct wi_gate_ticket *ticket, weir_tim
 void wi_gate_ended(struct wi_gate *gate, const struct wi_gate_ticket *ticket, int64_t work_ns,
                    int64_t held_ns);
 
+/* The same of one that was not measured. */
+static inline void wi_gate_believed(struct wi_gate *gate, const struct wi_gate_ticket *ticket)
+{
+    (void)wi_add_relaxed(&gate->believed, ticket->work_ns);
+}
+
 /* The request was admitted and will never run: gives back its charge, teaches nothing. */
 void wi_gate_dropped(struct wi_gate *gate, const struct wi_gate_ticket *ticket);
 
@@ -177,8 +204,8 @@ static inline bool wi_gate_due(struct wi_gate *gate, weir_time now)
     return wi_unlikely(until - 1 >= (uint64_t)WI_GATE_TICK_NS) && wi_gate_due_now(gate, now);
 }
 
-/* `overhead_ns` is what the process took of the processors since the last tick in no request's
- * slice: the edge, rejections, polling. */
+/* `overhead_ns` is what the process took of the processors since the last tick in no slice that was
+ * measured: the edge, rejections, polling, and requests that were believed. */
 void wi_gate_tick(struct wi_gate *gate, weir_time now, int64_t overhead_ns);
 
 /* -- what else follows from the state --------------------------------------------------------- */

@@ -105,6 +105,8 @@ static void turn_away(struct weir_request *request, enum fate fate)
 bool wi_admit_turn_away(struct weir_request *request, weir_time now)
 {
     enum fate fate = fate_of(request, now);
+    if (wi_unlikely(fate != FATE_GOOD)) /* or soon */
+        fate = fate_of(request, weir_now());
     if (wi_likely(fate == FATE_GOOD)) {
         if (wi_likely(wi_gone_watch(request)))
             return false;
@@ -240,7 +242,7 @@ static struct weir_request *take_place_locked(struct weir_server *server,
     if (wi_list_empty(&server->waiting))
         return NULL;
     struct weir_request *oldest = request_at(server->waiting.next);
-    if (!wi_run_same_task(route, oldest->route))
+    if (!wi_run_goes_on(route, oldest))
         return NULL;
     oldest->ready = weir_now();
     if (fate_of_waiting(oldest, oldest->ready) != FATE_GOOD)

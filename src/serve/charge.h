@@ -52,7 +52,8 @@ enum wi_gate_class wi_charge_class(const struct wi_route *route, const struct wi
                                    const char *text);
 
 /* The verdict on a request, and its ticket.  WI_GATE_ADMIT where admission is off, and for what
- * must always be answered. */
+ * must always be answered.  Where it is off nothing is measured, and *ticket stays as it is: all
+ * zero. */
 enum wi_gate_verdict wi_charge_ask(weir_server *server, const struct wi_gate_ask *ask,
                                    struct wi_gate_ticket *ticket);
 
@@ -63,7 +64,8 @@ int64_t wi_charge_retry_after_s(weir_server *server);
 /* It will not run. */
 void wi_charge_drop(weir_server *server, const struct wi_gate_ticket *ticket);
 
-/* Its handler begins, or it is answered; both in the request's task. */
+/* Its handler begins, or it is answered; both in the request's task, which is metered unless the
+ * ticket says WI_GATE_BELIEVE. */
 void wi_charge_begin(struct weir_request *request, weir_time now);
 void wi_charge_end(struct weir_request *request);
 

@@ -162,7 +162,7 @@ static enum step begin(struct wi_conn *conn, struct view *view, struct wi_arriva
             return STEP_GONE;
         goto undo_request;
     }
-    if (task_route != NULL && wi_run_same_task(task_route, request->route)) {
+    if (task_route != NULL && wi_run_goes_on(task_route, request)) {
         *out = request;
         return STEP_GONE;
     }

@@ -157,9 +157,9 @@ WEIR_CHECK bool wi_admit_wait(struct weir_request *request);
 /* One that ran has ended: starts who waits longest. */
 void wi_admit_end(struct weir_server *server);
 
-/* The request's task, at its first instruction, about `now`: true if it came too late to be worth
- * running; then it was answered 503 or 504 and is gone.  False: it runs, and its client's leaving
- * cancels the task until wi_gone_unwatch(). */
+/* The request's task, at its first instruction, about `now`, which may lie WI_NOW_COARSE_NS ahead:
+ * true if it came too late to be worth running; then it was answered 503 or 504 and is gone.
+ * False: it runs, and its client's leaving cancels the task until wi_gone_unwatch(). */
 bool wi_admit_turn_away(struct weir_request *request, weir_time now);
 /* The same, but who waits longest takes over the place of the one that ended, and its task, if that
  * is of the kind which its route wants: then it is returned, admitted. */
@@ -187,7 +187,8 @@ WEIR_CHECK int wi_run_start(struct weir_request *request);
  * and that has waited for too long, answers it. */
 void wi_run_expire(struct wi_conn *conn, weir_time now);
 
-/* Whether a task that serves one route may go on with a request of the other. */
-bool wi_run_same_task(const struct wi_route *route, const struct wi_route *next);
+/* Whether the calling task, which serves that route, may go on with the request: they ask for the
+ * same kind of task, and it is metered if that must be measured. */
+bool wi_run_goes_on(const struct wi_route *task_route, const struct weir_request *next);
 
 #endif

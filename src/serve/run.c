@@ -12,6 +12,9 @@
  * this one is about to end would have more of them compete for the cores than may run.  A task on a
  * worker's stack does neither: others come first there.
  *
+ * Whether a task is metered is decided with its first request; those with which it goes on are
+ * measured like that one, or not, and one that must be measured waits for a metered task.
+ *
  * The ambient deadline belongs to the request: a task that goes on gets the next one's.  So does
  * cancellation by the client's leaving (gone.c), between wi_admit_turn_away() and
  * wi_gone_unwatch().
@@ -48,10 +51,16 @@ enum {
     TASK_REQUESTS_MAX = 32
 };
 
-bool wi_run_same_task(const struct wi_route *route, const struct wi_route *next)
+static bool same_task(const struct wi_route *route, const struct wi_route *next)
 {
     return route == next || (route->spawn_flags == next->spawn_flags &&
                              route->opts.stack_bytes == next->opts.stack_bytes);
+}
+
+bool wi_run_goes_on(const struct wi_route *task_route, const struct weir_request *next)
+{
+    return same_task(task_route, next->route) &&
+           (next->ticket.measure != WI_GATE_MEASURE || wi_meter_runs());
 }
 
 static bool has_own_thread(const struct wi_route *route)
@@ -224,13 +233,18 @@ static int serve_task(void *arg)
         end_expired(request);
         return 0;
     }
-    weir_time now = wi_meter_begin();
+    const enum wi_gate_measure measure = request->ticket.measure;
+    /* The precise clock is not needed but to measure, and near a deadline. */
+    weir_time now =
+        measure == WI_GATE_BELIEVE ? wi_now_coarse() + WI_NOW_COARSE_NS : wi_meter_begin();
     for (int served = 1; request != NULL; served++) {
         request = serve_one(request, now, served);
         if (request == NULL)
             break;
         wi_current_parker()->deadline = request->deadline;
         now = request->ready;
+        if (request->ticket.measure != WI_GATE_MEASURE)
+            request->ticket.measure = measure;
     }
     return 0;
 }
@@ -240,11 +254,13 @@ int wi_run_start(struct weir_request *request)
     const struct wi_route *route = request->route;
     struct weir_server *server = request->server;
     struct wi_conn *conn = request->conn;
+    uint32_t flags = route->spawn_flags;
+    if (request->ticket.measure != WI_GATE_BELIEVE)
+        flags |= WI_SPAWN_METERED;
     wi_store_relaxed(&conn->deadline, wi_admit_patience(request));
     wi_store_release(&conn->queued, request); /* a */
     const int rc = wi_task_spawn(server->scope, serve_task, request, route->pattern, WEIR_SITE,
-                                 route->spawn_flags | WI_SPAWN_METERED, route->opts.stack_bytes,
-                                 request->deadline);
+                                 flags, route->opts.stack_bytes, request->deadline);
     if (rc == 0 || claim(request))
         return rc;
     end_expired(request);

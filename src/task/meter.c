@@ -83,6 +83,13 @@ void wi_meter_stop(struct wi_worker *worker, struct weir_task *task, bool ends)
     wi_store_relaxed(&worker->metered_ns, wi_load_relaxed(&worker->metered_ns) + slice_ns);
 }
 
+bool wi_meter_runs(void)
+{
+    const struct weir_task *task = wi_task_current();
+    wi_bug_unless(task != NULL);
+    return wi_task_is(task, WI_TASK_METERED);
+}
+
 weir_time wi_meter_begin(void)
 {
     const struct weir_task *task = metered_task();

@@ -34,6 +34,9 @@ struct wi_meter {
     wi_atomic_i64 below_ns; /* and by children that have ended */
 };
 
+/* Whether the calling task is metered. */
+bool wi_meter_runs(void);
+
 /* Of the calling task, at its first instruction: since when it runs. */
 weir_time wi_meter_begin(void);
 

@@ -7,7 +7,7 @@
  *            gate_model_test rows [law]      the other rows
  *            gate_model_test capacity        what model_work.c has as usable
  * where law is gate (as shipped), none, fixed, codel, or the gate without a part of it:
- * no-correction, no-brake, no-ranks.
+ * no-correction, no-brake, no-ranks, no-doubt (all are measured by samples).
  *
  * ctest: timeout=120 */
 #include <setjmp.h>
@@ -304,6 +304,28 @@ static void correction_keeps_waits_short(void **state)
     expect(without_ms > 1.5 * with_ms, "p99 without correction", &s, without_ms);
 }
 
+/* Measured by samples, also where requests are far dearer than those that the gate believes. */
+static void samples_are_enough(void **state)
+{
+    (void)state;
+    const enum model_work some[] = { MODEL_CPU2, MODEL_W0, MODEL_W1, MODEL_MIXED };
+    for (size_t i = 0; i < wi_count_of(some); i++) {
+        struct row_setting s = setting(some[i], 1);
+        s.without = WI_GATE_WITHOUT_DOUBT;
+        struct row_steady row = row_steady(&s, 0.95, 10.0);
+        expect(row.refused <= 0.003, "refused at 0.95", &s, row.refused);
+        expect(row.p99_ms <= objective_ms(some[i]), "p99 at 0.95", &s, row.p99_ms);
+        row = row_steady(&s, 1.3, 5.0);
+        expect(row.goodput >= 0.94, "goodput at 1.3", &s, row.goodput);
+        expect(row.p99_ms <= objective_ms(some[i]), "p99 at 1.3", &s, row.p99_ms);
+        const struct row_step step = row_step(&s, 5.0);
+        expect(step.goodput >= 0.85, "goodput of a step", &s, step.goodput);
+        expect(step.refused_after == 0, "refused 1 s after", &s, (double)step.refused_after);
+        const struct row_storm storm = row_storm(&s);
+        expect(storm.recovered >= 0.95, "answered after a storm", &s, storm.recovered);
+    }
+}
+
 static void without_control_the_rows_fail(void **state)
 {
     (void)state;
@@ -341,6 +363,7 @@ static const struct law {
     { "no-correction", MODEL_GATE, WI_GATE_WITHOUT_CORRECTION, false },
     { "no-brake", MODEL_GATE, WI_GATE_WITHOUT_BRAKE, false },
     { "no-ranks", MODEL_GATE, 0, true },
+    { "no-doubt", MODEL_GATE, WI_GATE_WITHOUT_DOUBT, false },
 };
 
 static struct row_setting by_hand(const struct law *law, enum model_work work, uint64_t seed)
@@ -468,6 +491,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_thread_for_each_request_is_no_different),
         cmocka_unit_test(time_in_nobodys_account_is_noticed),
         cmocka_unit_test(correction_keeps_waits_short),
+        cmocka_unit_test(samples_are_enough),
         cmocka_unit_test(without_control_the_rows_fail),
         cmocka_unit_test(the_model_repeats_itself),
     };

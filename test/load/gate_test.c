@@ -218,6 +218,113 @@ static void a_far_deadline_refuses_as_many_as_none(void **state)
     }
 }
 
+/* -- what is measured ------------------------------------------------------------------------- */
+
+enum {
+    CHEAP_NS = 5000,
+    ASKS = 8000
+};
+
+static int64_t tickets[3]; /* by enum wi_gate_measure */
+
+/* Counts the tickets of so many requests, one each `step_ns`. */
+static void count_measured(uint32_t route, int64_t step_ns)
+{
+    tickets[WI_GATE_BELIEVE] = tickets[WI_GATE_MEASURE_SAMPLE] = tickets[WI_GATE_MEASURE] = 0;
+    for (int i = 1; i <= ASKS; i++) {
+        struct wi_gate_ticket ticket;
+        assert_int_equal(ask_at(NOW + i * step_ns, route, &ticket), WI_GATE_ADMIT);
+        tickets[ticket.measure]++;
+    }
+}
+
+static void of_cheap_requests_one_in_eight_is_measured(void **state)
+{
+    (void)state;
+    const int64_t steps[] = { 6007, 10000, 8192, 1000000 };
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        open_gate(1, 0);
+        teach(3, CHEAP_NS, 0);
+        count_measured(3, steps[i]);
+        assert_int_equal(tickets[WI_GATE_MEASURE], 0);
+        assert_in_range(tickets[WI_GATE_MEASURE_SAMPLE], ASKS / 10, ASKS / 6);
+    }
+}
+
+static void all_are_measured_where_that_matters(void **state)
+{
+    (void)state;
+    count_measured(4, MS); /* nothing is known */
+    assert_int_equal(tickets[WI_GATE_MEASURE], ASKS);
+    open_gate(1, 0);
+    teach(3, MS, 0); /* they are dear */
+    count_measured(3, 2 * MS);
+    assert_int_equal(tickets[WI_GATE_MEASURE], ASKS);
+
+    struct wi_gate_ticket ticket;
+    open_gate(1, 0);
+    teach(5, CHEAP_NS, 0);
+    teach(3, 6 * MS, 0);
+    assert_int_equal(ask_at(NOW, 3, &ticket), WI_GATE_ADMIT);
+    for (int i = 0; i < 100; i++) { /* there is a line */
+        assert_int_equal(ask_at(NOW + i, 5, &ticket), WI_GATE_ADMIT);
+        assert_int_equal(ticket.measure, WI_GATE_MEASURE);
+    }
+    open_gate(1, 10); /* slots are bounded */
+    teach(5, CHEAP_NS, CHEAP_NS);
+    count_measured(5, MS);
+    assert_int_equal(tickets[WI_GATE_MEASURE], ASKS);
+    wi_gate_pass(5, &ticket);
+    assert_int_equal(ticket.measure, WI_GATE_MEASURE);
+}
+
+/* The backlog after a cheap request that was a sample, or was not, and took `work_ns`. */
+static int64_t backlog_after(int64_t work_ns, bool sample)
+{
+    open_gate(1, 0);
+    teach(3, CHEAP_NS, 0);
+    struct wi_gate_ticket ticket;
+    assert_int_equal(ask_at(NOW, 3, &ticket), WI_GATE_ADMIT);
+    ticket.measure = sample ? WI_GATE_MEASURE_SAMPLE : WI_GATE_MEASURE;
+    wi_gate_ended(&gate, &ticket, work_ns, work_ns);
+    return backlog(NOW);
+}
+
+static void a_sample_stands_for_eight(void **state)
+{
+    (void)state;
+    assert_int_equal(backlog_after(3 * CHEAP_NS, false), 3 * CHEAP_NS);
+    assert_int_equal(backlog_after(3 * CHEAP_NS, true), CHEAP_NS + 8 * 2 * CHEAP_NS);
+    /* A pause is nobody's: what counts of it is 32 times the mean and 1 ms, and not eight times. */
+    assert_in_range(backlog_after(MS, true), 7 * MS, 8 * MS);
+    assert_in_range(backlog_after(WEIR_NS_PER_S, true), 9 * MS, 10 * MS + CHEAP_NS);
+}
+
+/* Workers that requests get after half a second in which a worker did nothing but believed
+ * requests, `others_ns` of 5 ms excepted. */
+static double capacity_beside(int64_t others_ns)
+{
+    open_gate(2, 0);
+    struct wi_gate_view view;
+    const struct wi_gate_ticket ticket = { .work_ns = MS, .measure = WI_GATE_BELIEVE };
+    for (int tick = 1; tick <= 100; tick++) {
+        const weir_time now = NOW + tick * 5 * MS;
+        assert_true(wi_gate_due(&gate, now));
+        for (int i = 0; i < 4 + tick % 3; i++) /* that is 5 in the mean */
+            wi_gate_believed(&gate, &ticket);
+        wi_gate_tick(&gate, now, 5 * MS + others_ns);
+        wi_gate_read(&gate, now, &view);
+    }
+    return view.capacity;
+}
+
+static void what_is_believed_is_no_overhead(void **state)
+{
+    (void)state;
+    assert_in_range((int64_t)(capacity_beside(0) * 1000), 1950, 2000);
+    assert_in_range((int64_t)(capacity_beside(MS) * 1000), 1750, 1850);
+}
+
 static void routes_beyond_the_last_share_it(void **state)
 {
     (void)state;
@@ -496,6 +603,10 @@ int main(void)
         cmocka_unit_test_setup(a_free_slot_refuses_nobody, set_up),
         cmocka_unit_test_setup(who_would_be_late_is_told_at_once, set_up),
         cmocka_unit_test_setup(a_far_deadline_refuses_as_many_as_none, set_up),
+        cmocka_unit_test_setup(of_cheap_requests_one_in_eight_is_measured, set_up),
+        cmocka_unit_test_setup(all_are_measured_where_that_matters, set_up),
+        cmocka_unit_test_setup(a_sample_stands_for_eight, set_up),
+        cmocka_unit_test_setup(what_is_believed_is_no_overhead, set_up),
         cmocka_unit_test_setup(routes_beyond_the_last_share_it, set_up),
         cmocka_unit_test_setup(who_is_not_asked_for_is_charged_in_the_end, set_up),
         cmocka_unit_test_setup(nonsense_reported_is_bounded, set_up),

@@ -32,7 +32,7 @@ static void finish(uint32_t index)
     p->running--;
     p->in_flight--;
     if (w.opts->control == MODEL_GATE)
-        wi_gate_ended(&p->gate, &r->ticket, r->work, w.now - r->began);
+        control_ended(p, r);
     const int64_t latency = w.now - r->sent;
     const double deadline_ms = w.opts->streams[r->stream].deadline_ms;
     const bool useless = deadline_ms > 0 && (double)latency > deadline_ms * 1e6;
@@ -113,7 +113,7 @@ static void take_up(struct thread *t, struct process *p, uint32_t index)
         r->started = true;
         r->began = w.now;
         p->running++;
-        if (w.opts->control == MODEL_GATE)
+        if (w.opts->control == MODEL_GATE && r->ticket.measure != WI_GATE_BELIEVE)
             wi_gate_started(&p->gate, &r->ticket, w.now - r->ready_at);
     }
     begin(t, index, r->slept ? r->stages.second_ns : r->stages.first_ns);

@@ -13,6 +13,16 @@ void control_tick(struct process *p)
     p->edge_ns = 0;
 }
 
+void control_ended(struct process *p, const struct request *r)
+{
+    if (r->ticket.measure != WI_GATE_BELIEVE) {
+        wi_gate_ended(&p->gate, &r->ticket, r->work, w.now - r->began);
+        return;
+    }
+    wi_gate_believed(&p->gate, &r->ticket);
+    p->edge_ns += r->work; /* it is in no slice that was measured */
+}
+
 bool is_admitted(struct process *p, struct request *r)
 {
     switch (w.opts->control) {

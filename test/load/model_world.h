@@ -114,6 +114,8 @@ void free_request(uint32_t index);
 /* -- control ---------------------------------------------------------------------------------- */
 
 void control_tick(struct process *p);
+/* It is answered: what it took is told to the gate, unless that believes. */
+void control_ended(struct process *p, const struct request *r);
 bool is_admitted(struct process *p, struct request *r);
 
 /* Whether the request, whose turn it is, is not worth starting. */

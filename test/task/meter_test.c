@@ -61,6 +61,7 @@ static int work_in_laps(void *arg)
     const weir_time begin = wi_meter_begin();
     CHECK(begin > 0);
     CHECK(begin <= weir_now());
+    CHECK(wi_meter_runs());
     spin(WORK_NS);
     CHECK_EQ(weir_yield(), 0);
     spin(WORK_NS);
@@ -78,6 +79,7 @@ static int work_in_laps(void *arg)
 static int laps_body(void *arg)
 {
     (void)arg;
+    CHECK(!wi_meter_runs());
     const int64_t before = wi_meter_total(weir_now());
     serve(work_in_laps, NULL);
     CHECK(wi_meter_total(weir_now()) - before >= 3 * WORK_NS);
