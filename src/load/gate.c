@@ -19,6 +19,8 @@
 /* Whose route takes more in the mean is always measured: that costs less than a thousandth of it,
  * and one sample in place of eight would tell little of a line of 100 ms. */
 #define CHEAP_NS (250 * WEIR_NS_PER_US)
+/* At the very most, since so much is charged without a look at the bound. */
+#define CHEAP_MAX_NS (100 * WEIR_NS_PER_MS)
 /* Who finds as much before him is measured. */
 #define LINE_NS (5 * WEIR_NS_PER_MS)
 /* A sample stands for others by no more than this: a slice that a pause fell into is nobody's. */
@@ -35,7 +37,7 @@ void wi_gate_init(struct wi_gate *gate, const struct wi_gate_opts *opts, weir_ti
         .workers = opts->workers,
         .without = opts->without,
         .plain_end = (opts->without & WI_GATE_WITHOUT_CORRECTION) == 0 && opts->slots == 0,
-        .cheap_ns = (opts->without & WI_GATE_WITHOUT_DOUBT) != 0 ? WI_COST_MAX_NS : CHEAP_NS,
+        .cheap_ns = (opts->without & WI_GATE_WITHOUT_DOUBT) != 0 ? CHEAP_MAX_NS : CHEAP_NS,
         .last_tick = now,
     };
     wi_store_relaxed(&gate->next_tick, now + WI_GATE_TICK_NS);
@@ -164,11 +166,12 @@ static __attribute__((noinline)) enum wi_gate_verdict ask_fully(struct wi_gate *
     return verdict;
 }
 
-/* Of a request that was let in without overload. */
-WI_INLINE bool may_believe(const struct wi_gate *gate, const struct wi_gate_ticket *ticket)
+/* The same where only the queue of work matters. */
+static __attribute__((noinline)) enum wi_gate_verdict ask_for_work(struct wi_gate *gate,
+                                                                   const struct wi_gate_ask *ask,
+                                                                   struct wi_gate_ticket *ticket)
 {
-    return ticket->work_ns <= gate->cheap_ns && ticket->wait_ns <= LINE_NS &&
-           wi_load_relaxed(&gate->routes[ticket->route].work.samples) == WI_COST_SAMPLES;
+    return take_work(gate, ask, upper_rank(ask->class), ticket) ? WI_GATE_ADMIT : WI_GATE_SHED_WORK;
 }
 
 /* One instant in WI_GATE_SAMPLE, also of a clock that tells only every tenth of them. */
@@ -180,14 +183,27 @@ WI_INLINE bool is_sample(weir_time now)
 enum wi_gate_verdict wi_gate_ask(struct wi_gate *gate, const struct wi_gate_ask *ask,
                                  struct wi_gate_ticket *ticket)
 {
-    ticket->route = route_index(ask->route);
+    const uint32_t index = route_index(ask->route);
+    const weir_time now = ask->now;
+    ticket->route = index;
     ticket->measure = WI_GATE_MEASURE;
-    if (wi_unlikely(wi_load_relaxed(&gate->plain_ask) == 0 || ask->deadline < ask->now + FAR_NS))
+    if (wi_unlikely(wi_load_relaxed(&gate->plain_ask) == 0 || ask->deadline < now + FAR_NS))
         return ask_fully(gate, ask, ticket);
-    if (wi_unlikely(!take_work(gate, ask, upper_rank(ask->class), ticket)))
-        return WI_GATE_SHED_WORK;
-    if (wi_likely(may_believe(gate, ticket)))
-        ticket->measure = is_sample(ask->now) ? WI_GATE_MEASURE_SAMPLE : WI_GATE_BELIEVE;
+    const struct wi_cost *cost = &gate->routes[index].work;
+    const int64_t work = wi_cost_mean(cost);
+    /* Nothing has changed if this fails, so it may be asked anew. */
+    if (wi_unlikely(work > gate->cheap_ns) ||
+        wi_unlikely(wi_load_relaxed(&cost->samples) != WI_COST_SAMPLES))
+        return ask_for_work(gate, ask, ticket);
+    const int rank = upper_rank(ask->class);
+    const int64_t wait = wi_vqueue_take_at_once(&gate->work, rank, work, now, since(ask));
+    if (wi_unlikely(wait < 0))
+        return ask_for_work(gate, ask, ticket);
+    wi_vqueue_offer(&gate->work, rank, work);
+    ticket->work_ns = work;
+    ticket->wait_ns = wait;
+    if (wi_likely(wait <= LINE_NS))
+        ticket->measure = is_sample(now) ? WI_GATE_MEASURE_SAMPLE : WI_GATE_BELIEVE;
     return WI_GATE_ADMIT;
 }
 
