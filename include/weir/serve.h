@@ -44,7 +44,10 @@ typedef struct weir_reply weir_reply;
  * leaving, unless the server's half_close says that its clients do that and wait for answers.  It
  * counts when all that was sent before has been read and answered, but for the last request: so
  * whoever sends requests ahead and finishes behind them loses none of their answers, and of the
- * last one those alone that take a wait. */
+ * last one those alone that take a wait.
+ * Where ignore_client_abort is set, for a route or for all, leaving does nothing of this: what was
+ * admitted begins, and ends when it is done or its deadline passes.  Only what has to do with the
+ * client tells then that it has left: weir_request_read() and the sending of the reply. */
 typedef int weir_handler(weir_request *request, weir_reply *reply, void *user);
 
 /* Admission.  A server admits as much as the cores can do soon, and refuses the rest at once with
@@ -75,15 +78,16 @@ struct weir_server_opts {
     int64_t head_bytes_max;              /* request line and fields [16 KiB]; at most 65,535 */
     int64_t fields_max;                  /* header fields [100]; at most 100 */
     int64_t body_bytes_max;              /* of a request; beyond: 413 [no limit: bodies stream] */
-    int64_t head_ns_max;    /* from the first byte of a head to its end; then 408 [5 s] */
-    int64_t body_rate_min;  /* bytes/s of an upload after 5 s of grace; below: 408 [1,024] */
-    int64_t send_rate_min;  /* bytes/s that a reader must take after 5 s [1,024] */
-    int64_t idle_ns_max;    /* of a keep-alive connection [60 s] */
-    int64_t request_ns_max; /* from the head's end to a handler's ambient deadline [30 s] */
-    int64_t retry_after_s;  /* of a 503 [1] */
-    int backlog;            /* of listeners [4,096]; negative: WEIR_EINVAL */
-    bool admission_off;     /* refuse by these bounds alone, see above */
-    bool half_close;        /* a client that finishes its sending side has not left [it has] */
+    int64_t head_ns_max;      /* from the first byte of a head to its end; then 408 [5 s] */
+    int64_t body_rate_min;    /* bytes/s of an upload after 5 s of grace; below: 408 [1,024] */
+    int64_t send_rate_min;    /* bytes/s that a reader must take after 5 s [1,024] */
+    int64_t idle_ns_max;      /* of a keep-alive connection [60 s] */
+    int64_t request_ns_max;   /* from the head's end to a handler's ambient deadline [30 s] */
+    int64_t retry_after_s;    /* of a 503 [1] */
+    int backlog;              /* of listeners [4,096]; negative: WEIR_EINVAL */
+    bool admission_off;       /* refuse by these bounds alone, see above */
+    bool half_close;          /* a client that finishes its sending side has not left [it has] */
+    bool ignore_client_abort; /* handlers go on when their client has left [they are canceled] */
 };
 
 /* How much a route's requests matter when there are more than can be served: batch is refused
@@ -107,6 +111,7 @@ struct weir_route_opts {
     int64_t body_bytes_max;        /* [the server's] */
     enum weir_admission admission; /* [interactive] */
     bool trust_priority;           /* clients may raise their class as well */
+    bool ignore_client_abort;      /* goes on when the client has left [the server's] */
 };
 
 /* -- the server -------------------------------------------------------------------------------

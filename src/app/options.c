@@ -171,6 +171,15 @@ static int set_admission(struct wi_options *options, const char *value, struct w
     return WEIR_EINVAL;
 }
 
+static int set_client_abort(struct wi_options *options, const char *value, struct wi_text *why)
+{
+    options->ignore_client_abort = strcmp(value, "ignore") == 0;
+    if (options->ignore_client_abort || strcmp(value, "cancel") == 0)
+        return 0;
+    wi_text_add(why, "cancel or ignore is needed");
+    return WEIR_EINVAL;
+}
+
 static int set_listen(struct wi_options *options, const char *value, struct wi_text *why)
 {
     if (value[0] == '\0') {
@@ -257,8 +266,11 @@ const struct wi_option_row wi_option_rows[] = {
       NULL, set_max_waiting },
     { "admission", "WEIR_ADMISSION", "WORD", "refuse what the cores cannot do in time: on or off",
       "on", NULL, set_admission },
+    { "client-abort", "WEIR_CLIENT_ABORT", "WORD",
+      "when a client leaves: cancel its handler, or ignore it", "cancel", "Else",
+      set_client_abort },
     { "drain-timeout", "WEIR_DRAIN_TIMEOUT", "TIME", "for requests in flight, after SIGTERM", "10s",
-      "Else", set_drain_timeout },
+      NULL, set_drain_timeout },
     { "sigquit", "WEIR_SIGQUIT", "WORD", "after SIGQUIT has printed all tasks: exit or stay",
       "exit", NULL, set_sigquit },
     { "log", "WEIR_LOG", "LEVEL", "error, warn, info or debug", "info", NULL, set_log },

@@ -28,6 +28,7 @@ struct wi_options {
     int64_t waiting_max;    /* 0: not asked for */
     int64_t waiting_age_ns; /* 0: not asked for */
     bool admission_off;
+    bool ignore_client_abort;
     const char *listen[WI_LISTEN_MAX]; /* addresses in the order they came */
     int listen_count;
     const char *admin; /* NULL: none */

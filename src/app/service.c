@@ -198,6 +198,8 @@ struct weir_server_opts wi_service_server_opts(const struct wi_service_opts *opt
         server.waiting_age_max_ns = options->waiting_age_ns;
     if (options->admission_off)
         server.admission_off = true;
+    if (options->ignore_client_abort)
+        server.ignore_client_abort = true;
     return server;
 }
 

@@ -8,6 +8,7 @@
  *   the sending side closed      when everything in front of that end has been read and no request
  *                                lies behind the one that runs; never where the server's half_close
  *                                says that clients do so and still wait for their answers
+ *   nothing                      on routes with ignore_client_abort: such requests are not watched
  * Most clients that leave are seen by the second kind alone: closing a socket looks like finishing
  * it until something is sent there.  Who finishes behind its last request and waits is therefore
  * answered as far as that takes no wait.  Requests in front of the last one lose nothing: the end
@@ -77,7 +78,8 @@ static bool is_fresh(const struct weir_request *request, weir_time now)
 bool wi_gone_waiting(const struct weir_request *request, weir_time now)
 {
     struct wi_conn *conn = request->conn;
-    if (wi_likely((wi_load_relaxed(&conn->state) & WI_CONN_HANGUP) == 0) || is_fresh(request, now))
+    if (wi_likely((wi_load_relaxed(&conn->state) & WI_CONN_HANGUP) == 0) ||
+        request->route->opts.ignore_client_abort || is_fresh(request, now))
         return false;
     return has_left(conn, wi_gone_has_next(request) ? WI_CONN_AHEAD : 0u);
 }

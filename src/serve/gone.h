@@ -23,9 +23,12 @@ static inline bool wi_gone_has_next(const struct weir_request *request)
 }
 
 /* The request's task, before the handler: from now on the client's leaving cancels the calling
- * task.  False: it has left already, the request is not to be begun, and nothing cancels. */
+ * task, unless the route ignores that.  False: it has left already, the request is not to be begun,
+ * and nothing cancels. */
 WEIR_CHECK static inline bool wi_gone_watch(struct weir_request *request)
 {
+    if (wi_unlikely(request->route->opts.ignore_client_abort))
+        return true;
     struct wi_conn *conn = request->conn;
     conn->handler = wi_current_parker();
     const uint32_t bits = WI_CONN_SERVED | (wi_gone_has_next(request) ? WI_CONN_AHEAD : 0u);

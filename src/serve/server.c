@@ -323,6 +323,8 @@ static void fill_route(const struct weir_server *server, struct wi_route *route)
 {
     fill(&route->opts.deadline_ns, server->opts.request_ns_max, -1);
     fill(&route->opts.body_bytes_max, server->opts.body_bytes_max, INT64_MAX);
+    if (server->opts.ignore_client_abort)
+        route->opts.ignore_client_abort = true;
     if (route->opts.blocking)
         route->spawn_flags |= WI_SPAWN_BLOCKING;
     if (route->opts.pinned)

@@ -92,10 +92,12 @@ static void every_option_is_understood(void **state)
     (void)state;
     assert_int_equal(PARSE("--scheduler=threads", "--processes=4", "--max-running=9",
                            "--max-waiting=200,500ms", "--admin=:9", "--drain-timeout=2m",
-                           "--log=debug", "--sigquit=stay", "--admission=off"),
+                           "--log=debug", "--sigquit=stay", "--admission=off",
+                           "--client-abort=ignore"),
                      0);
     assert_true(options.quit_stays);
     assert_true(options.admission_off);
+    assert_true(options.ignore_client_abort);
     assert_int_equal(options.wish.scheduler, WEIR_SCHEDULER_THREADS);
     assert_int_equal(options.wish.processes, 4);
     assert_int_equal(options.wish.running_max, 9);
@@ -176,6 +178,7 @@ static void what_is_wrong_is_named_with_its_value_and_what_is_allowed(void **sta
         { "--drain-timeout=soon", "--drain-timeout=soon: ", "10s" },
         { "--sigquit=core", "--sigquit=core: ", "exit or stay" },
         { "--admission=some", "--admission=some: ", "on or off" },
+        { "--client-abort=off", "--client-abort=off: ", "cancel or ignore" },
         { "--log=loud", "--log=loud: ", "error, warn, info or debug" },
         { "--modle=loop", "--modle: ", "did you mean --model?" },
         { "--frobnicate", "--frobnicate: ", "--help" },

@@ -23,6 +23,7 @@ enum {
 
 static struct gate gate;
 static int begun, left, others, started; /* handlers; those that WEIR_ECONNRESET ended; ... */
+static int finished;                     /* though nobody waited */
 
 static int ends(int rc)
 {
@@ -125,10 +126,36 @@ static int counts(weir_request *request, weir_reply *reply, void *user)
     return weir_reply_text(reply, 200, "counted\n");
 }
 
+/* Waits, finds its client gone, and is still not canceled. */
+static int outlasts(weir_request *request, weir_reply *reply, void *user)
+{
+    (void)request;
+    (void)user;
+    (void)bump(&begun);
+    int rc = gate_wait(&gate);
+    if (rc != 0)
+        return ends(rc);
+    char data[16384];
+    memset(data, 'a', sizeof(data));
+    rc = weir_reply_begin(reply, 200, "text/plain", -1);
+    while (rc == 0)
+        rc = weir_reply_write(reply, data, sizeof(data));
+    const int slept = weir_sleep(weir_in_ns(WEIR_NS_PER_MS));
+    if (slept != 0)
+        return ends(slept);
+    (void)bump(&finished);
+    return rc;
+}
+
 static void routes(weir_server *server)
 {
     const struct weir_route_opts blocking = { .size = sizeof(blocking), .blocking = true };
     const struct weir_route_opts pinned = { .size = sizeof(pinned), .pinned = true };
+    const struct weir_route_opts outlasting = { .size = sizeof(outlasting),
+                                                .ignore_client_abort = true };
+    const struct weir_route_opts outlasting_blocking = { .size = sizeof(outlasting_blocking),
+                                                         .blocking = true,
+                                                         .ignore_client_abort = true };
     assert_int_equal(weir_server_route(server, "GET", "/sleep", sleeps, NULL, NULL), 0);
     assert_int_equal(weir_server_route(server, "GET", "/blocking", sleeps, NULL, &blocking), 0);
     assert_int_equal(weir_server_route(server, "GET", "/pinned", sleeps, NULL, &pinned), 0);
@@ -140,6 +167,14 @@ static void routes(weir_server *server)
     assert_int_equal(weir_server_route(server, "GET", "/nap/blocking", naps, NULL, &blocking), 0);
     assert_int_equal(weir_server_route(server, "GET", "/gate", gated, NULL, NULL), 0);
     assert_int_equal(weir_server_route(server, "GET", "/count", counts, NULL, NULL), 0);
+    assert_int_equal(weir_server_route(server, "GET", "/last", outlasts, NULL, NULL), 0);
+    assert_int_equal(weir_server_route(server, "GET", "/outlast", outlasts, NULL, &outlasting), 0);
+    assert_int_equal(
+        weir_server_route(server, "GET", "/outlast/blocking", outlasts, NULL, &outlasting_blocking),
+        0);
+    assert_int_equal(weir_server_route(server, "GET", "/outlast/count", counts, NULL, &outlasting),
+                     0);
+    assert_int_equal(weir_server_answer(server, "/there", NULL, "yes\n"), 0);
 }
 
 static void start(struct serving *serving, const struct weir_server_opts *opts)
@@ -148,6 +183,7 @@ static void start(struct serving *serving, const struct weir_server_opts *opts)
     post(&left, 0);
     post(&others, 0);
     post(&started, 0);
+    post(&finished, 0);
     serving_start(serving, opts, routes);
 }
 
@@ -365,6 +401,82 @@ static void who_leaves_the_line_is_not_begun(void **state)
     gate_fini(&gate);
 }
 
+/* Leaves a handler at the gate; what the server was told of is answered before the gate opens. */
+static void leave_at_gate(struct serving *serving, const char *text,
+                          void (*how)(struct client *client))
+{
+    struct client client, other;
+    const int begun_before = peek(&begun);
+    client_open(&client, serving);
+    client_open(&other, serving);
+    serving_await(serving, stats.connections == 2);
+    client_send(&client, text);
+    await(&begun, begun_before + 1);
+    how(&client);
+    ask(&other, GET("/there"), 200);
+    client_close(&other);
+}
+
+static void who_ignores_that_its_client_leaves_ends_when_it_is_done(void **state)
+{
+    (void)state;
+    static const char *const paths[] = { GET("/outlast"), GET("/outlast/blocking"), GET("/last") };
+    static void (*const ways[])(struct client * client) = { reset, client_close };
+    const struct weir_server_opts all = { .ignore_client_abort = true };
+    struct serving serving;
+    for (size_t i = 0; i < 2 * sizeof(paths) / sizeof(paths[0]); i++) {
+        /* The last path is like the others only where the server says so of all. */
+        const char *path = paths[i / 2];
+        start(&serving, i >= 4 ? &all : NULL);
+        gate_init(&gate);
+        leave_at_gate(&serving, path, ways[i % 2]);
+        gate_open(&gate);
+        await(&finished, 1);
+        serving_await(&serving, stats.running == 0);
+        assert_int_equal(peek(&left) + peek(&others), 0);
+        assert_int_equal(serving_stats(&serving).client_gone, 1); /* the reply found nobody */
+        serving_stop(&serving);
+        gate_fini(&gate);
+    }
+}
+
+static void it_is_begun_though_its_client_left_the_line(void **state)
+{
+    (void)state;
+    struct serving serving;
+    struct client running, staying[2], leaving;
+    const struct weir_server_opts opts = { .running_max = 1,
+                                           .waiting_age_max_ns = 2 * PATIENCE_MS * WEIR_NS_PER_MS,
+                                           .head_ns_max = 20 * WEIR_NS_PER_MS,
+                                           .admission_off = true };
+    start(&serving, &opts);
+    gate_init(&gate);
+    client_open(&running, &serving);
+    client_open(&staying[0], &serving);
+    client_open(&staying[1], &serving);
+    client_open(&leaving, &serving);
+    serving_await(&serving, stats.connections == 4);
+    client_send(&running, GET("/gate"));
+    serving_await(&serving, stats.running == 1);
+    client_send(&staying[0], GET("/outlast/count"));
+    client_send(&staying[1], GET("/outlast/count"));
+    serving_await(&serving, stats.waiting == 2);
+    reset(&staying[0]);
+    client_close(&staying[1]);
+    client_send(&leaving, GET("/count"));
+    serving_await(&serving, stats.waiting == 3);
+    client_close(&leaving);
+    /* When the one behind them is found to be gone, they would have been long. */
+    serving_await(&serving, stats.client_gone == 1);
+    assert_int_equal(serving_stats(&serving).waiting, 2);
+    gate_open(&gate);
+    expect(&running, 200);
+    await(&started, 2);
+    client_close(&running);
+    serving_stop(&serving);
+    gate_fini(&gate);
+}
+
 /* One that runs leaves at about the instant at which its handler ends, while another waits for the
  * place: the same task may go on with that one, which must never hear of it. */
 static void a_cancellation_never_meets_another_request(void **state)
@@ -405,6 +517,8 @@ int main(void)
         cmocka_unit_test(who_finishes_behind_its_requests_loses_none_but_the_last),
         cmocka_unit_test(with_half_close_only_a_reset_is_leaving),
         cmocka_unit_test(who_leaves_the_line_is_not_begun),
+        cmocka_unit_test(who_ignores_that_its_client_leaves_ends_when_it_is_done),
+        cmocka_unit_test(it_is_begun_though_its_client_left_the_line),
         cmocka_unit_test(a_cancellation_never_meets_another_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,6 +21,7 @@ struct fixture {
     struct weir_server server;
     struct wi_conn conn;
     struct wi_http_request head;
+    struct wi_route route;
     struct weir_request request;
     int peer;
 };
@@ -37,6 +38,7 @@ static void make(struct fixture *f)
     f->request.conn = &f->conn;
     f->request.server = &f->server;
     f->request.head = &f->head;
+    f->request.route = &f->route;
     f->request.began = weir_now();
     f->peer = fds[1];
 }
@@ -174,6 +176,27 @@ static int finished_with_half_close(void *unused)
     return 0;
 }
 
+static int left_a_route_that_ignores_it(void *unused)
+{
+    (void)unused;
+    struct fixture f;
+    make(&f);
+    f.route.opts.ignore_client_abort = true;
+    CHECK(wi_gone_watch(&f.request));
+    part(&f);
+    tell(&f);
+    CHECK_EQ(weir_cancel_cause(), 0);
+    wi_gone_body_ended(&f.request);
+    CHECK_EQ(weir_cancel_cause(), 0);
+    CHECK(wi_gone_unwatch(&f.request));
+    CHECK(!wi_gone_waiting(&f.request, f.request.began + WEIR_NS_PER_S));
+    f.request.began -= WEIR_NS_PER_S;
+    CHECK(wi_gone_watch(&f.request)); /* the end was told before */
+    CHECK_EQ(weir_cancel_cause(), 0);
+    unmake(&f);
+    return 0;
+}
+
 static int finished_behind_unread_bytes(void *unused)
 {
     (void)unused;
@@ -230,6 +253,7 @@ RUN(every_order_of_the_protocol)
         finished_right_behind_it,
         finished_while_it_waited,
         finished_with_half_close,
+        left_a_route_that_ignores_it,
         finished_behind_unread_bytes,
         finished_behind_the_next_request,
     };
