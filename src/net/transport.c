@@ -101,6 +101,11 @@ int64_t wi_transport_unsent(int fd)
     return wi_socket_unsent(fd);
 }
 
+int64_t wi_transport_data_age(int fd)
+{
+    return wi_socket_data_age(fd);
+}
+
 enum wi_socket_end wi_transport_peer_end(int fd)
 {
     return wi_socket_peer_end(fd);

@@ -51,6 +51,7 @@ WEIR_CHECK int64_t wi_transport_write(int fd, const void *data, size_t bytes);
 WEIR_CHECK int64_t wi_transport_write_slices(int fd, const struct wi_slice *slices, int count,
                                              bool more);
 WEIR_CHECK int64_t wi_transport_unsent(int fd);
+WEIR_CHECK int64_t wi_transport_data_age(int fd);
 enum wi_socket_end wi_transport_peer_end(int fd);
 int wi_transport_finish(int fd);
 int wi_transport_quiesce(int fd);

@@ -84,6 +84,10 @@ WEIR_CHECK int64_t wi_socket_write_slices(int fd, const struct wi_slice *slices,
 /* Bytes written that the peer has not acknowledged (a Unix peer: not read) yet, or a code. */
 WEIR_CHECK int64_t wi_socket_unsent(int fd);
 
+/* How long ago the last bytes of the peer came, to some ms, read or not; or a code, which for Unix
+ * sockets is WEIR_ENOTSUP. */
+WEIR_CHECK int64_t wi_socket_data_age(int fd);
+
 /* Whether the peer has ended, as far as the system knows; takes nothing from the socket. */
 enum wi_socket_end {
     WI_SOCKET_OPEN,   /* it may still send */

@@ -106,7 +106,12 @@ __attribute__((noinline)) static void tick(weir_server *server, weir_time now)
 {
     struct wi_charge *charge = &server->charge;
     struct wi_gate *gate = charge->gate;
+    const struct wi_meter_rest before = charge->rest;
     const int64_t rest_ns = wi_meter_rest(&charge->rest, now);
+    /* In overload what comes during a stall is too much by itself. */
+    if (before.looked != 0 && wi_load_relaxed(&gate->crowded) == 0)
+        wi_stall_look(&charge->stall, now, now - before.looked,
+                      charge->rest.cpu_ns - before.cpu_ns);
     const bool share = ++charge->ticks % SHARE_TICKS == 0 && charge->costs != NULL;
     wi_gate_tick(gate, now, rest_ns); /* the turn is over */
     set_patience(server, wi_gate_patience(gate));
@@ -139,14 +144,25 @@ enum wi_gate_class wi_charge_class(const struct wi_route *route, const struct wi
     return class;
 }
 
+weir_time wi_charge_arrived(weir_server *server, int fd, weir_time now)
+{
+    struct wi_charge *charge = &server->charge;
+    if (charge->gate == NULL)
+        return now;
+    if (wi_unlikely(wi_gate_due(charge->gate, now)))
+        tick(server, now);
+    if (wi_likely(!wi_stall_is_recent(&charge->stall, now)))
+        return now;
+    const int64_t age_ns = wi_transport_data_age(fd);
+    return wi_stall_arrived(&charge->stall, now, age_ns > 0 ? age_ns : 0);
+}
+
 enum wi_gate_verdict wi_charge_ask(weir_server *server, const struct wi_gate_ask *ask,
                                    struct wi_gate_ticket *ticket)
 {
     struct wi_gate *gate = server->charge.gate;
     if (gate == NULL)
         return WI_GATE_ADMIT;
-    if (wi_unlikely(wi_gate_due(gate, ask->now)))
-        tick(server, ask->now);
     if (wi_likely(ask->class < WI_GATE_CLASSES))
         return wi_gate_ask(gate, ask, ticket);
     wi_gate_pass(ask->route, ticket);

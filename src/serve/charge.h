@@ -13,6 +13,7 @@
  * Threads: any; what a tick owns is guarded by its turn (wi_gate_due()). */
 
 #include "load/gate.h"
+#include "load/stall.h"
 #include "task/meter.h"
 #include "weir/serve.h"
 
@@ -34,6 +35,7 @@ struct wi_charge {
     wi_atomic_i64
         patience_ns;       /* how long one may wait for its start; added to an instant it fits */
     wi_atomic_u64 refused; /* a seed */
+    struct wi_stall stall;
     /* guarded by the tick's turn */
     struct wi_meter_rest rest;
     int64_t ticks;
@@ -50,6 +52,10 @@ enum wi_gate_class wi_charge_class_of(enum weir_admission admission);
 /* That of a request whose head, which lies at `text`, may ask for another one. */
 enum wi_gate_class wi_charge_class(const struct wi_route *route, const struct wi_http_head *head,
                                    const char *text);
+
+/* At the time `now`, for wi_gate_ask.arrived: since when a request that was just read from that
+ * socket has been there, as far as it waited because the process stood still; else now.  Ticks. */
+weir_time wi_charge_arrived(weir_server *server, int fd, weir_time now);
 
 /* The verdict on a request, and its ticket.  WI_GATE_ADMIT where admission is off, and for what
  * must always be answered.  Where it is off nothing is measured, and *ticket stays as it is: all

@@ -201,6 +201,10 @@ static void a_pause_is_nobodys_fault(void **state)
         const double row = row_pause(&s);
         expect(row <= 0.001, "refused", &s, row);
     }
+    struct row_setting s = setting(MODEL_CPU2, 1);
+    s.stall_blind = true;
+    const double blind = row_pause(&s);
+    expect(blind > 0.002, "refused where nobody notices", &s, blind);
 }
 
 static void halved_processors_are_followed(void **state)

@@ -145,6 +145,7 @@ static void activity_done(struct thread *t)
 {
     t->active = false;
     struct process *p = &w.processes[t->process];
+    p->cpu_ns += t->cpu;
     if (t->request == NONE) {
         if (t->refused_count > 0)
             p->edge_ns += w.opts->cpu_meter ? t->cpu : w.now - t->began;
@@ -309,7 +310,7 @@ static void set_up(const struct model_opts *opts, struct model_outcome *out)
                                        .slots = opts->slots,
                                        .without = opts->without };
     for (int i = 0; i < w.processes_count; i++)
-        wi_gate_init(&w.processes[i].gate, &gate, START);
+        wi_gate_init(&w.processes[i].gate, &gate, w.processes[i].ticked = START);
     for (int i = 0; i < w.threads_count; i++)
         w.threads[i].process = i / workers;
     w.requests = model_grow(NULL, 1024, sizeof(*w.requests));

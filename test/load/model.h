@@ -46,6 +46,7 @@ struct model_opts {
     enum model_work work;
     uint32_t without; /* parts of the law that are left out: WI_GATE_WITHOUT_* */
     bool rankless;    /* the gate is told neither class nor client */
+    bool stall_blind; /* nobody notices that the process stood still */
     uint64_t seed;
     double seconds;
     double warm_s; /* not counted */

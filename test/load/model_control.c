@@ -9,8 +9,19 @@ void control_tick(struct process *p)
 {
     if (w.opts->control != MODEL_GATE || !wi_gate_due(&p->gate, w.now))
         return;
+    if (!w.opts->stall_blind && wi_load_relaxed(&p->gate.crowded) == 0)
+        wi_stall_look(&p->stall, w.now, w.now - p->ticked, p->cpu_ns);
     wi_gate_tick(&p->gate, w.now, p->edge_ns);
-    p->edge_ns = 0;
+    p->ticked = w.now;
+    p->edge_ns = p->cpu_ns = 0;
+}
+
+/* What a server knows of when the request came. */
+static int64_t arrived(const struct process *p, const struct request *r)
+{
+    if (!wi_stall_is_recent(&p->stall, w.now))
+        return w.now;
+    return wi_stall_arrived(&p->stall, w.now, w.now - r->sent);
 }
 
 void control_ended(struct process *p, const struct request *r)
@@ -37,7 +48,7 @@ bool is_admitted(struct process *p, struct request *r)
     const struct model_stream *s = &w.opts->streams[r->stream];
     const struct wi_gate_ask ask = {
         .now = w.now,
-        .arrived = r->sent,
+        .arrived = arrived(p, r),
         .deadline =
             s->deadline_ms > 0 ? r->sent + (int64_t)(s->deadline_ms * 1e6) : WEIR_NO_DEADLINE,
         .route = r->stages.route,

@@ -11,6 +11,7 @@
 
 #include "base/rng.h"
 #include "load/gate.h"
+#include "load/stall.h"
 #include "model.h"
 #include "model_agenda.h"
 
@@ -60,7 +61,9 @@ struct process {
     struct wi_gate gate;
     struct fifo inbox, ready, line;
     int running;
-    int64_t edge_ns; /* since the last tick */
+    struct wi_stall stall;
+    int64_t ticked;
+    int64_t edge_ns, cpu_ns; /* since the last tick */
     /* codel */
     int64_t interval_end, lowest;
     bool overloaded;

@@ -23,6 +23,7 @@ static struct model_opts options(const struct row_setting *setting, double secon
         .control = setting->control,
         .without = setting->without,
         .rankless = setting->rankless,
+        .stall_blind = setting->stall_blind,
         .work = setting->work,
         .seed = setting->seed,
         .seconds = seconds,

@@ -13,6 +13,7 @@ struct row_setting {
     enum model_control control;
     uint32_t without;
     bool rankless;
+    bool stall_blind;
     enum model_work work;
     uint64_t seed;
     int workers;   /* 0: 1 */

@@ -290,6 +290,38 @@ static void the_end_of_a_peer_is_told_without_a_read(void **state)
     wi_socket_close(fds[0]);
 }
 
+static void how_long_data_has_been_here_is_told(void **state)
+{
+    (void)state;
+    struct wi_addr local;
+    char data[8];
+    const int listener = listen_at("127.0.0.1:0", &local);
+    const int client = connect_to(&local);
+    const int server = accept_from(listener);
+    const weir_time sent = wi_clock_now();
+    assert_int_equal(wi_socket_write(client, "abc", 3), 3);
+    await(server, WI_POLL_READ);
+    const weir_time until = in_ms(PATIENCE_MS);
+    while (wi_socket_data_age(server) < 20 * WEIR_NS_PER_MS) {
+        assert_true(wi_clock_now() < until);
+        (void)usleep(1000);
+    }
+    /* The system counts in ticks of its own, of at most 10 ms. */
+    assert_true(wi_socket_data_age(server) <= wi_clock_now() - sent + 10 * WEIR_NS_PER_MS);
+    assert_int_equal(wi_socket_read(server, data, sizeof(data)), 3);
+    assert_true(wi_socket_data_age(server) >= 20 * WEIR_NS_PER_MS);
+    wi_socket_close(client);
+    wi_socket_close(server);
+    wi_socket_close(listener);
+
+    int fds[2];
+    assert_int_equal(wi_socket_pair(fds), 0);
+    assert_int_equal(wi_socket_data_age(fds[0]), WEIR_ENOTSUP);
+    wi_socket_close(fds[0]);
+    wi_socket_close(fds[1]);
+    assert_int_equal(wi_socket_data_age(-1), WEIR_EBADF);
+}
+
 static void writing_to_a_closed_peer_gives_a_code_and_no_signal(void **state)
 {
     (void)state;
@@ -463,6 +495,7 @@ int main(void)
         cmocka_unit_test(finish_gives_the_peer_the_end_and_keeps_the_other_way_open),
         cmocka_unit_test(abort_resets_the_peer),
         cmocka_unit_test(the_end_of_a_peer_is_told_without_a_read),
+        cmocka_unit_test(how_long_data_has_been_here_is_told),
         cmocka_unit_test(writing_to_a_closed_peer_gives_a_code_and_no_signal),
         cmocka_unit_test(a_full_socket_says_not_ready),
         cmocka_unit_test(slices_arrive_in_order),

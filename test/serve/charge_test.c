@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "os/socket.h"
 #include "serve/request.h"
 #include "weir/weir.h"
 
@@ -39,7 +40,7 @@ static enum wi_verdict ask(weir_server *server, weir_time now, enum wi_gate_clas
                            struct wi_gate_ticket *ticket)
 {
     struct wi_gate_ask ask = { .now = now,
-                               .arrived = now,
+                               .arrived = wi_charge_arrived(server, -1, now),
                                .deadline = WEIR_NO_DEADLINE,
                                .route = ROUTE,
                                .class = class };
@@ -188,6 +189,57 @@ static void what_is_always_answered_is_not_asked_for(void **state)
     destroy(server);
 }
 
+/* Waits for a connection of our own and for bytes on it that have been there for `age_ns`. */
+static void await_old_bytes(int listener, int client, int *connection, int64_t age_ns)
+{
+    const weir_time until = weir_in_ms(10000);
+    struct wi_addr peer;
+    do {
+        assert_true(weir_now() < until);
+        *connection = wi_socket_accept(listener, &peer);
+    } while (*connection == WEIR_EAGAIN);
+    assert_true(*connection >= 0);
+    int64_t put;
+    while ((put = wi_socket_write(client, "GET", 3)) == WEIR_EAGAIN)
+        assert_true(weir_now() < until);
+    assert_int_equal(put, 3);
+    while (wi_socket_data_age(*connection) < age_ns)
+        assert_true(weir_now() < until);
+}
+
+/* Who came while the process stood still is judged as if it had not; who comes when it goes on, and
+ * who comes when nobody had asked, as of now. */
+static void a_stall_is_forgiven_to_who_waited_through_it(void **state)
+{
+    (void)state;
+    weir_server *server = create(NULL, NULL);
+    struct wi_addr address;
+    const char *reason;
+    assert_int_equal(wi_addr_parse("127.0.0.1:0", &address, &reason), 0);
+    const int listener = wi_socket_listen(&address, 1);
+    assert_true(listener >= 0);
+    assert_int_equal(wi_socket_local(listener, &address), 0);
+    bool pending;
+    const int client = wi_socket_connect(&address, &pending);
+    assert_true(client >= 0);
+    int old;
+    await_old_bytes(listener, client, &old, 20 * WEIR_NS_PER_MS);
+
+    const weir_time before = weir_now();
+    assert_int_equal(wi_charge_arrived(server, old, before), before);
+    assert_int_equal(wi_charge_arrived(server, old, before + 6 * WEIR_NS_PER_MS),
+                     before + 6 * WEIR_NS_PER_MS);
+    const weir_time after = before + WEIR_NS_PER_S;
+    const weir_time from = wi_charge_arrived(server, old, after);
+    assert_in_range(from, after - WI_STALL_MAX_NS, after - WI_STALL_MIN_NS);
+    assert_int_equal(wi_charge_arrived(server, -1, after), after);
+    assert_int_equal(wi_charge_arrived(server, old, after + 1), from);
+    wi_socket_close(old);
+    wi_socket_close(client);
+    wi_socket_close(listener);
+    destroy(server);
+}
+
 /* What is shown is as of the last tick, and nothing once nobody has asked for a second. */
 static void the_load_is_shown_while_there_is_one(void **state)
 {
@@ -215,6 +267,7 @@ int main(void)
         cmocka_unit_test(what_is_learned_here_is_told_to_others),
         cmocka_unit_test(a_client_may_lower_its_class_and_who_is_trusted_raise_it),
         cmocka_unit_test(what_is_always_answered_is_not_asked_for),
+        cmocka_unit_test(a_stall_is_forgiven_to_who_waited_through_it),
         cmocka_unit_test(the_load_is_shown_while_there_is_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

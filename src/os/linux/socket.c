@@ -29,6 +29,7 @@
 
 #include "base/check.h"
 #include "os/linux/code.h"
+#include "weir/time.h"
 
 enum {
     TCP_FLAGS_OFFSET = 13,
@@ -248,6 +249,15 @@ int64_t wi_socket_unsent(int fd)
 {
     int bytes = 0;
     return ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : wi_os_code();
+}
+
+int64_t wi_socket_data_age(int fd)
+{
+    struct tcp_info info = { 0 };
+    socklen_t bytes = sizeof(info);
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) != 0)
+        return wi_os_code();
+    return (int64_t)info.tcpi_last_data_recv * WEIR_NS_PER_MS;
 }
 
 enum wi_socket_end wi_socket_peer_end(int fd)

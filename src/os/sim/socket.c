@@ -52,12 +52,13 @@ struct stream {
     size_t stored;
     size_t arrived;
     weir_time last_arrival;
-    int error;        /* pending, a code */
-    bool connected;   /* or failed: no longer on its way */
-    bool ended;       /* the peer's end has arrived */
-    bool finished;    /* this side sends no more */
-    bool broken;      /* reset, or failed to connect */
-    bool wants_space; /* a write was cut short */
+    weir_time last_data; /* when bytes last arrived */
+    int error;           /* pending, a code */
+    bool connected;      /* or failed: no longer on its way */
+    bool ended;          /* the peer's end has arrived */
+    bool finished;       /* this side sends no more */
+    bool broken;         /* reset, or failed to connect */
+    bool wants_space;    /* a write was cut short */
 };
 
 static const char listener_kind[] = "listener";
@@ -232,6 +233,7 @@ static void bytes_arrive(uint64_t target, uint64_t bytes)
     if (stream == NULL)
         return;
     stream->arrived += (size_t)bytes;
+    stream->last_data = wi_sim_now();
     wi_bug_unless_cmp(stream->arrived, <=, stream->stored);
     wi_sim_object_changed(&stream->object, WI_POLL_READ);
 }
@@ -680,6 +682,14 @@ int64_t wi_socket_unsent(int fd)
         return WEIR_EBADF;
     const struct stream *peer = stream_by_key(stream->peer);
     return peer != NULL ? (int64_t)peer->stored : 0;
+}
+
+int64_t wi_socket_data_age(int fd)
+{
+    const struct stream *stream = stream_at(fd);
+    if (stream == NULL)
+        return WEIR_EBADF;
+    return stream->last_data != 0 ? wi_sim_now() - stream->last_data : 0;
 }
 
 /* Ending */

@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""A service that was stopped for a moment finds all the requests of that moment at once.  That is
+no overload: it would have had the time for them, so none is refused.
+ctest: serial timeout=60
+
+A machine that is busy with other things may stop the service again, but not each time."""
+import os
+import signal
+import time
+
+from service import Connection, check, request, run, tree
+
+WORK = "/cpu?ms=10"
+LEARN = 12
+# More than may wait below capacity (12 requests), fewer than that and what 250 ms would have been
+# enough for, even where others have most of the machine.
+GATHERED = 20
+STOPPED_SECONDS = 0.3
+FREE_SECONDS = 0.04
+TRIES = 8
+
+
+def signal_all(service, number):
+    for pid in tree(service.pid):
+        os.kill(pid, number)
+
+
+def refused_after_a_stop(service, connections):
+    with Connection(service) as c:
+        for _ in range(LEARN):
+            c.send(request(WORK))
+            c.answer()
+            time.sleep(FREE_SECONDS)  # or it would be at its capacity, and then nothing is forgiven
+    signal_all(service, signal.SIGSTOP)
+    try:
+        for c in connections:
+            c.send(request(WORK))
+        time.sleep(STOPPED_SECONDS)
+    finally:
+        signal_all(service, signal.SIGCONT)
+    statuses = [c.answer()[0] for c in connections]
+    check(set(statuses) <= {200, 503}, f"{statuses}")
+    return statuses.count(503)
+
+
+def what_came_while_it_was_stopped_is_answered(service):
+    connections = [Connection(service) for _ in range(GATHERED)]
+    try:
+        refused = []
+        for _ in range(TRIES):
+            refused.append(refused_after_a_stop(service, connections))
+            if refused[-1] == 0:
+                return
+        check(False, f"of {GATHERED}, so many were refused: {refused}")
+    finally:
+        for c in connections:
+            c.socket.close()
+
+
+run([what_came_while_it_was_stopped_is_answered], models=("loop", "tasks"),
+    options=("--cores=1",))
