@@ -95,6 +95,16 @@ static uint8_t body_kind(const struct wi_call *call)
     return request->body_bytes > 0 || expected ? WI_HTTP_BODY_LENGTH : WI_HTTP_BODY_NONE;
 }
 
+/* Of the authority: the port is left out where it is 80, since servers compare Host with their
+ * names. */
+static size_t host_bytes(const char *authority)
+{
+    static const char usual[] = ":80";
+    const size_t bytes = strlen(authority);
+    const size_t less = sizeof(usual) - 1;
+    return bytes > less && strcmp(authority + bytes - less, usual) == 0 ? bytes - less : bytes;
+}
+
 /* The head into response->data.  Its length, or WEIR_EINVAL, WEIR_EOVERFLOW. */
 static int write_head(weir_response *response, const struct wi_call *call, int64_t left_ns)
 {
@@ -106,7 +116,7 @@ static int write_head(weir_response *response, const struct wi_call *call, int64
         .target = call->target,
         .target_len = call->target_len,
         .host = response->destination->authority,
-        .host_len = strlen(response->destination->authority),
+        .host_len = host_bytes(response->destination->authority),
         .fields = fields.all,
         .field_count = fields.count,
         .content_length =

@@ -9,7 +9,6 @@
 
 #include <cmocka.h>
 
-#include "support/names.h"
 #include "support/run.h"
 #include "support/scripted.h"
 #include "task/attempt.h"
@@ -20,11 +19,6 @@
 enum {
     PATIENCE_MS = 20000
 };
-
-int wi_names_lookup(const char *host, struct wi_addr *out, int max, const char **why)
-{
-    return names_answer(host, out, max, why);
-}
 
 /* What the destination shall do: the answers to the requests in their order, the last one for ever
  * after.  "cut" closes the connection, "" says nothing. */
@@ -297,14 +291,28 @@ RUN(a_refusal_that_says_something_else_than_when_is_one_without)
     return 0;
 }
 
+static int no_more(void *user, void *data, size_t bytes)
+{
+    (void)user;
+    (void)data;
+    (void)bytes;
+    return 0;
+}
+
 RUN(who_says_once_or_streams_gets_one_attempt)
 {
-    struct world world = { .plan = { .answers = { SHED "Retry-After: 0\r\n\r\n", OK } } };
-    const struct weir_client_request once = { .once = true };
-    int attempts = 0;
-    begin(&world, NULL);
-    CHECK_EQ(call(&world, "GET", &once, weir_in_ms(PATIENCE_MS), &attempts), 503);
-    end(&world);
+    static const struct weir_client_request requests[] = {
+        { .once = true },
+        { .read = no_more, .read_bytes = -1 },
+    };
+    for (size_t i = 0; i < 2; i++) {
+        struct world world = { .plan = { .answers = { SHED "Retry-After: 0\r\n\r\n", OK } } };
+        int attempts = 0;
+        begin(&world, NULL);
+        CHECK_EQ(call(&world, "PUT", &requests[i], weir_in_ms(PATIENCE_MS), &attempts), 503);
+        CHECK_EQ(attempts, 1);
+        end(&world);
+    }
     return 0;
 }
 
@@ -323,47 +331,6 @@ RUN(a_refused_connection_is_tried_again_and_told)
     CHECK_EQ(stats.connects, 0);
     CHECK_EQ(stats.overload, 0);
     weir_client_destroy(world.client);
-    return 0;
-}
-
-/* The code of a call to that host, at the world's port. */
-static int call_host(struct world *world, const char *host)
-{
-    char url[256];
-    weir_response *response;
-    (void)snprintf(url, sizeof(url), "http://%s:%d/", host, world->scripted.port);
-    const int rc = weir_client_get(world->client, &response, url, weir_in_ms(PATIENCE_MS));
-    if (rc != 0)
-        return rc;
-    const int status = weir_response_status(response);
-    weir_response_close(response);
-    return status;
-}
-
-RUN(a_host_is_called_by_its_name)
-{
-    struct world world = { .plan = { .answers = { OK } } };
-    begin(&world, NULL);
-    const int before = names_asked();
-    CHECK_EQ(call_host(&world, "Two.test"), 200); /* its first address refuses */
-    CHECK_EQ(call_host(&world, "two.test"), 200);
-    CHECK_EQ(call_host(&world, "localhost"), 200);
-    CHECK_EQ(names_asked() - before, 1);
-    CHECK_EQ(stats_of(&world).connects, 2);
-    end(&world);
-    return 0;
-}
-
-RUN(a_host_that_there_is_not_is_asked_for_once_and_one_that_nobody_knows_of_again)
-{
-    struct world world = { .plan = { .answers = { OK } } };
-    begin(&world, NULL);
-    CHECK_EQ(call_host(&world, "nobody.test"), WEIR_ENOHOST);
-    CHECK_EQ(stats_of(&world).connect_failures, 1);
-    CHECK_EQ(call_host(&world, "down.test"), WEIR_ELOOKUP);
-    CHECK_EQ(stats_of(&world).connect_failures, 4);
-    CHECK_EQ(stats_of(&world).overload, 0);
-    end(&world);
     return 0;
 }
 
@@ -480,9 +447,6 @@ int main(void)
         cmocka_unit_test(a_refusal_that_says_something_else_than_when_is_one_without),
         cmocka_unit_test(who_says_once_or_streams_gets_one_attempt),
         cmocka_unit_test(a_refused_connection_is_tried_again_and_told),
-        cmocka_unit_test(a_host_is_called_by_its_name),
-        cmocka_unit_test(
-            a_host_that_there_is_not_is_asked_for_once_and_one_that_nobody_knows_of_again),
         cmocka_unit_test(one_layer_repeats),
         cmocka_unit_test(the_server_is_told_what_is_left),
         cmocka_unit_test(a_deadline_that_has_passed_sends_nothing),
