@@ -60,8 +60,8 @@ def an_unreachable_service_is_told():
         check_equal(result["error"], result["requests"], "errors")
         check_equal(result["errors"][0]["what"], "connection refused", "the reason")
     for loop in ("--connections=2", "--rate=5"):
-        done = weir_load(loop, "--for=30s", url, "http://no-such-host.invalid/")
-        one_line(done, 1, "no-such-host.invalid")
+        done = weir_load(loop, "--for=30s", url, "http://no..such.test/")
+        one_line(done, 1, "no..such.test")
 
 
 def what_is_refused_is_told_apart_from_what_is_not_there():

@@ -107,7 +107,7 @@ static int dial(struct drive *d, const struct target *target, weir_stream **out,
     }
     d->tally->connections++;
     const int rc = weir_dial(out, target->address, deadline);
-    if (rc == WEIR_EINVAL) { /* no address at all: it will not become one */
+    if (rc == WEIR_EINVAL || rc == WEIR_ENOHOST) { /* no address: it will not become one */
         d->stopping = true;
         d->tally->no_address = target->address;
         weir_scope_cancel(d->scope, WEIR_ECANCELED);

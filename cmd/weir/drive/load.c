@@ -298,7 +298,8 @@ static int run_plan(struct load_command *c, struct tally *tally)
     if (rc >= 0)
         return report(c, tally);
     if (tally->no_address != NULL)
-        fprintf(stderr, "weir load: %s cannot be reached: of names only localhost is known\n",
+        fprintf(stderr,
+                "weir load: %s cannot be reached: it is no address, nor the name of a host\n",
                 tally->no_address);
     else
         fprintf(stderr, "weir load: it cannot start: %s\n", weir_err_text(rc));
