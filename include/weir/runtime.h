@@ -32,7 +32,7 @@
 enum weir_scheduler {
     WEIR_SCHEDULER_TASKS = 0, /* M:N over all cores, work stealing */
     WEIR_SCHEDULER_LOOP,      /* all tasks interleave on one thread, only where they wait */
-    WEIR_SCHEDULER_THREADS,   /* each task is an OS thread */
+    WEIR_SCHEDULER_THREADS,   /* each task is an OS thread, of a nice value 5 above the opener's */
 };
 
 /* All-zero is the sensible default. */

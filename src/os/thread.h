@@ -30,6 +30,14 @@ int wi_os_thread_id(void);
 /* Gives the CPU to another thread that is ready. */
 void wi_os_thread_yield(void);
 
+/* How far the calling thread steps back for others of its kind: its nice value, -20 to 19, which
+ * threads and processes that it starts inherit. */
+int wi_os_thread_nice(void);
+
+/* Sets that; beyond 19 counts as 19.  A value below what it is takes a privilege, and without that
+ * changes nothing; nor does any value for a thread whose policy is not the usual one. */
+void wi_os_thread_be_nice(int nice);
+
 /* Whether the calling thread is the only one of its process; false if that cannot be told. */
 bool wi_os_thread_alone(void);
 

@@ -9,6 +9,11 @@
  * returned counts as free before anybody hears of the task's end, so who has joined a task may
  * start another in its place: it joins the line if fewer are there than threads on their way to it.
  *
+ * Under `threads` the edge (the worker, the monitor) has to run beside all handlers, and may not
+ * wait until each of them has had its turn: where a few dozen compute on one core it would come to
+ * the listener too late, and the kernel turns clients away, health checks among them.  So tasks
+ * step back by STEP_BACK_NICE there.
+ *
  * Threads: pool.lock guards everything but `freeing` and each vehicle's wake word.  A vehicle is
  * handed a task by its `task` field and the wake word (release), which it reads (acquire).
  *   vehicle: a: its task has returned: freeing + 1, without the lock;
@@ -30,7 +35,11 @@
 
 static const int64_t IDLE_NS = 5 * WEIR_NS_PER_S;
 enum {
-    VEHICLE_STACK_BYTES = 512 << 10
+    VEHICLE_STACK_BYTES = 512 << 10,
+    /* A third of the weight: beside one handler the edge has three quarters of a core if it needs
+     * them, and beside ten a quarter.  More would cost a service dear whose group of processes has
+     * others in it that compute. */
+    STEP_BACK_NICE = 5,
 };
 
 struct vehicle {
@@ -42,6 +51,8 @@ struct vehicle {
 
 static struct {
     struct wi_lock lock;
+    /* constant after open */
+    int nice; /* of who opened */
     /* guarded by lock */
     int threads_max;
     int count;
@@ -151,6 +162,9 @@ static void vehicle_main(void *arg)
 {
     struct vehicle *vehicle = arg;
     struct weir_task *task = vehicle->task;
+    /* Not further than its starter, who may be one that has stepped back. */
+    if (wi_rt.scheduler == WEIR_SCHEDULER_THREADS)
+        wi_os_thread_be_nice(pool.nice + STEP_BACK_NICE);
     wi_thread_set_self(&vehicle->thread);
     wi_thread_begin(&vehicle->thread);
     while (task != NULL) {
@@ -277,6 +291,7 @@ void wi_vehicles_open(int threads_max)
 {
     memset(&pool, 0, sizeof(pool));
     pool.threads_max = threads_max;
+    pool.nice = wi_os_thread_nice();
 }
 
 void wi_vehicles_close(void)

@@ -73,6 +73,30 @@ static void a_thread_blocks_all_but_its_own_faults(void **state)
         assert_int_equal(sigismember(&before, signal), sigismember(&after, signal));
 }
 
+static void step_back(void *arg)
+{
+    int *nice = arg;
+    nice[0] = wi_os_thread_nice();
+    wi_os_thread_be_nice(nice[0] + 3);
+    nice[1] = wi_os_thread_nice();
+    wi_os_thread_be_nice(1000);
+    nice[2] = wi_os_thread_nice();
+}
+
+static void a_thread_steps_back_alone(void **state)
+{
+    (void)state;
+    const int before = wi_os_thread_nice();
+    int nice[3] = { -100, -100, -100 };
+    struct wi_os_thread thread;
+    assert_int_equal(wi_os_thread_start(&thread, step_back, nice, 0, "nice"), 0);
+    wi_os_thread_join(&thread);
+    assert_int_equal(nice[0], before);
+    assert_int_equal(nice[1], before + 3 < 19 ? before + 3 : 19);
+    assert_int_equal(nice[2], 19);
+    assert_int_equal(wi_os_thread_nice(), before);
+}
+
 static void a_thread_has_the_stack_it_was_given(void **state)
 {
     (void)state;
@@ -164,6 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_thread_blocks_all_but_its_own_faults),
+        cmocka_unit_test(a_thread_steps_back_alone),
         cmocka_unit_test(a_thread_has_the_stack_it_was_given),
         cmocka_unit_test(a_thread_has_an_alternate_signal_stack),
         cmocka_unit_test(a_long_name_is_cut),

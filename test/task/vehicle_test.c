@@ -153,6 +153,48 @@ static void without_memory_no_thread_is_counted(void **state)
     assert_int_equal(ran, 1);
 }
 
+static int see_nice(void *arg)
+{
+    *(int *)arg = wi_os_thread_nice();
+    return 0;
+}
+
+/* Its child's, too: a thread inherits what its starter has. */
+static int see_both(void *arg)
+{
+    int *seen = arg;
+    weir_task *child;
+    (void)see_nice(&seen[0]);
+    int rc = weir_task_start(&child, see_nice, &seen[1], .blocking = true);
+    if (rc == 0)
+        rc = weir_task_join(child, NULL, WEIR_NO_DEADLINE);
+    return rc;
+}
+
+static void tasks_step_back_where_handlers_are_threads(void **state)
+{
+    (void)state;
+    static const struct {
+        enum weir_scheduler scheduler;
+        int steps;
+    } cases[] = { { WEIR_SCHEDULER_THREADS, 5 }, { WEIR_SCHEDULER_LOOP, 0 } };
+    const int mine = wi_os_thread_nice();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct weir_opts opts = { .scheduler = cases[i].scheduler };
+        const int wanted = mine + cases[i].steps < 19 ? mine + cases[i].steps : 19;
+        int seen[2] = { -100, -100 };
+        int status = -1;
+        runtime_open(&opts);
+        assert_int_equal(weir_run(see_both, seen, &status), 0);
+        assert_int_equal(status, 0);
+        runtime_close();
+        if (cases[i].scheduler == WEIR_SCHEDULER_THREADS)
+            assert_int_equal(seen[0], wanted);
+        assert_int_equal(seen[1], wanted);
+        assert_int_equal(wi_os_thread_nice(), mine);
+    }
+}
+
 int main(void)
 {
     const struct weir_allocator allocator = { .allocate = allocate, .release = release };
@@ -163,6 +205,7 @@ int main(void)
         cmocka_unit_test(the_line_is_served_in_order_beyond_the_bound),
         cmocka_unit_test(records_change_between_threads_and_stacks),
         cmocka_unit_test(without_memory_no_thread_is_counted),
+        cmocka_unit_test(tasks_step_back_where_handlers_are_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -202,6 +203,17 @@ int wi_os_thread_id(void)
 void wi_os_thread_yield(void)
 {
     (void)sched_yield();
+}
+
+/* On Linux the value is a thread's own, though POSIX has it be the process's. */
+int wi_os_thread_nice(void)
+{
+    return getpriority(PRIO_PROCESS, 0); /* of oneself: it cannot fail */
+}
+
+void wi_os_thread_be_nice(int nice)
+{
+    (void)setpriority(PRIO_PROCESS, 0, nice);
 }
 
 /* ThreadSanitizer keeps a thread of its own once a thread was made or the process was forked. */
