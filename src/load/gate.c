@@ -177,7 +177,7 @@ static __attribute__((noinline)) enum wi_gate_verdict ask_for_work(struct wi_gat
 /* One instant in WI_GATE_SAMPLE, also of a clock that tells only every tenth of them. */
 WI_INLINE bool is_sample(weir_time now)
 {
-    return (uint64_t)now * UINT64_C(0x9e3779b97f4a7c15) < UINT64_MAX / WI_GATE_SAMPLE;
+    return (uint32_t)now * UINT32_C(0x9e3779b1) <= UINT32_MAX / WI_GATE_SAMPLE;
 }
 
 enum wi_gate_verdict wi_gate_ask(struct wi_gate *gate, const struct wi_gate_ask *ask,

@@ -102,13 +102,13 @@ static void turn_away(struct weir_request *request, enum fate fate)
     wi_edge_refuse(request, ends[fate].status, ends[fate].text);
 }
 
-bool wi_admit_turn_away(struct weir_request *request, weir_time now)
+bool wi_admit_turn_away(struct weir_request *request, weir_time now, struct wi_parker *self)
 {
     enum fate fate = fate_of(request, now);
     if (wi_unlikely(fate != FATE_GOOD)) /* or soon */
         fate = fate_of(request, weir_now());
     if (wi_likely(fate == FATE_GOOD)) {
-        if (wi_likely(wi_gone_watch(request)))
+        if (wi_likely(wi_gone_watch(request, self)))
             return false;
         fate = FATE_GONE;
     }
@@ -132,9 +132,10 @@ bool wi_admit_expire_queued(struct weir_request *request, weir_time now)
 
 /* Under `loop`, while a handler keeps the only thread: who would need that waits on the line, where
  * his patience is watched, and not as a task that nobody comes to. */
-static bool has_to_wait(const struct wi_route *route)
+static bool has_to_wait(const struct weir_server *server, const struct wi_route *route)
 {
-    return wi_runtime_stands_in() && (route->spawn_flags & WI_SPAWN_BLOCKING) == 0;
+    return server->one_thread && wi_runtime_stands_in() &&
+           (route->spawn_flags & WI_SPAWN_BLOCKING) == 0;
 }
 
 static enum wi_counter counter_of(enum wi_gate_verdict verdict, enum wi_gate_class class)
@@ -163,7 +164,7 @@ enum wi_verdict wi_admit(struct weir_server *server, const struct wi_route *rout
         wi_count(server, counter_of(verdict, ask->class), 1);
         return WI_ADMIT_SHED;
     }
-    if (wi_likely(free && !has_to_wait(route)) && count_in(server))
+    if (wi_likely(free && !has_to_wait(server, route)) && count_in(server))
         return WI_ADMIT_RUN;
     if (waiting < server->opts.waiting_max)
         return WI_ADMIT_WAIT;

@@ -188,20 +188,13 @@ void wi_charge_drop(weir_server *server, const struct wi_gate_ticket *ticket)
 
 void wi_charge_begin(struct weir_request *request, weir_time now)
 {
-    if (wi_unlikely(request->ticket.measure != WI_GATE_BELIEVE))
-        wi_gate_started(request->server->charge.gate, &request->ticket, now - request->ready);
+    wi_gate_started(request->server->charge.gate, &request->ticket, now - request->ready);
 }
 
 void wi_charge_end(struct weir_request *request)
 {
     struct weir_server *server = request->server;
     struct wi_gate *gate = server->charge.gate;
-    if (gate == NULL)
-        return;
-    if (wi_likely(request->ticket.measure == WI_GATE_BELIEVE)) {
-        wi_gate_believed(gate, &request->ticket);
-        return;
-    }
     weir_time now;
     const int64_t work_ns = wi_meter_lap(&now);
     wi_gate_ended(gate, &request->ticket, work_ns, now - request->ready);

@@ -70,9 +70,14 @@ int64_t wi_charge_retry_after_s(weir_server *server);
 /* It will not run. */
 void wi_charge_drop(weir_server *server, const struct wi_gate_ticket *ticket);
 
-/* Its handler begins, or it is answered; both in the request's task, which is metered unless the
- * ticket says WI_GATE_BELIEVE. */
+/* Its handler begins, or it is answered; both in the request's task, which is metered.  Of one
+ * whose ticket says WI_GATE_BELIEVE, as all do where admission is off, only the end is told. */
 void wi_charge_begin(struct weir_request *request, weir_time now);
 void wi_charge_end(struct weir_request *request);
+static inline void wi_charge_believe(struct wi_charge *charge, const struct wi_gate_ticket *ticket)
+{
+    if (wi_likely(charge->gate != NULL))
+        wi_gate_believed(charge->gate, ticket);
+}
 
 #endif

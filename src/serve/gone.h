@@ -22,15 +22,15 @@ static inline bool wi_gone_has_next(const struct weir_request *request)
            request->in_len > head->content_length;
 }
 
-/* The request's task, before the handler: from now on the client's leaving cancels the calling
- * task, unless the route ignores that.  False: it has left already, the request is not to be begun,
- * and nothing cancels. */
-WEIR_CHECK static inline bool wi_gone_watch(struct weir_request *request)
+/* The request's task, whose parker is `self`, before the handler: from now on the client's leaving
+ * cancels it, unless the route ignores that.  False: it has left already, the request is not to be
+ * begun, and nothing cancels. */
+WEIR_CHECK static inline bool wi_gone_watch(struct weir_request *request, struct wi_parker *self)
 {
     if (wi_unlikely(request->route->opts.ignore_client_abort))
         return true;
     struct wi_conn *conn = request->conn;
-    conn->handler = wi_current_parker();
+    conn->handler = self;
     const uint32_t bits = WI_CONN_SERVED | (wi_gone_has_next(request) ? WI_CONN_AHEAD : 0u);
     const uint32_t before = wi_or_acq_rel(&conn->state, bits); /* a */
     return wi_likely((before & WI_CONN_HANGUP) == 0) || wi_gone_watch_ended(request, before | bits);

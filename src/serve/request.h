@@ -157,10 +157,11 @@ WEIR_CHECK bool wi_admit_wait(struct weir_request *request);
 /* One that ran has ended: starts who waits longest. */
 void wi_admit_end(struct weir_server *server);
 
-/* The request's task, at its first instruction, about `now`, which may lie WI_NOW_COARSE_NS ahead:
- * true if it came too late to be worth running; then it was answered 503 or 504 and is gone.
- * False: it runs, and its client's leaving cancels the task until wi_gone_unwatch(). */
-bool wi_admit_turn_away(struct weir_request *request, weir_time now);
+/* The request's task, whose parker is `self`, at its first instruction, about `now`, which may lie
+ * WI_NOW_COARSE_NS ahead: true if it came too late to be worth running; then it was answered 503 or
+ * 504 and is gone.  False: it runs, and its client's leaving cancels the task until
+ * wi_gone_unwatch(). */
+bool wi_admit_turn_away(struct weir_request *request, weir_time now, struct wi_parker *self);
 /* The same, but who waits longest takes over the place of the one that ended, and its task, if that
  * is of the kind which its route wants: then it is returned, admitted. */
 struct weir_request *wi_admit_pass_on(struct weir_server *server, const struct wi_route *route);

@@ -139,17 +139,20 @@ static void inherit_attempt(const struct weir_request *request)
         wi_log(WI_LOG_WARN, "no memory to remember that a request is a repetition");
 }
 
-/* One request from handler to the next head, begun at `now`.  The request to go on with, or
- * NULL. */
-static struct weir_request *serve_one(struct weir_request *request, weir_time now, int served)
+/* One request from handler to the next head, begun at `now`, the task's so many'th.  The request to
+ * go on with, or NULL. */
+static struct weir_request *serve_one(struct weir_request *request, weir_time now, int served,
+                                      struct wi_parker *self)
 {
     struct weir_server *server = request->server;
     struct wi_conn *conn = request->conn;
     const struct wi_route *route = request->route;
 
-    if (wi_admit_turn_away(request, now))
+    if (wi_admit_turn_away(request, now, self))
         return NULL;
-    wi_charge_begin(request, now);
+    const bool measured = request->ticket.measure != WI_GATE_BELIEVE;
+    if (wi_unlikely(measured))
+        wi_charge_begin(request, now);
     wi_request_prepare(request);
     /* From one request to the next, or the task keeps what it had of the last. */
     if (served > 1 || wi_unlikely(request->head->head.has_class))
@@ -164,7 +167,10 @@ static struct weir_request *serve_one(struct weir_request *request, weir_time no
     if (wi_gone_unwatch(request) && !(whole && code >= 0) && weir_cancel_cause() == WEIR_ECONNRESET)
         wi_request_count_left(request);
     count_request(request);
-    wi_charge_end(request);
+    if (wi_unlikely(measured))
+        wi_charge_end(request);
+    else
+        wi_charge_believe(&server->charge, &request->ticket);
     const bool own_thread = has_own_thread(route);
     /* The cause is asked last, because it reads the clock. */
     const bool may_go_on = served < TASK_REQUESTS_MAX && (own_thread || request->in_len > 0) &&
@@ -233,15 +239,16 @@ static int serve_task(void *arg)
         end_expired(request);
         return 0;
     }
+    struct wi_parker *self = wi_current_parker();
     const enum wi_gate_measure measure = request->ticket.measure;
     /* The precise clock is not needed but to measure, and near a deadline. */
     weir_time now =
         measure == WI_GATE_BELIEVE ? wi_now_coarse() + WI_NOW_COARSE_NS : wi_meter_begin();
     for (int served = 1; request != NULL; served++) {
-        request = serve_one(request, now, served);
+        request = serve_one(request, now, served, self);
         if (request == NULL)
             break;
-        wi_current_parker()->deadline = request->deadline;
+        self->deadline = request->deadline;
         now = request->ready;
         if (request->ticket.measure != WI_GATE_MEASURE)
             request->ticket.measure = measure;

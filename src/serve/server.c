@@ -207,6 +207,7 @@ int wi_server_create(weir_server **out, const struct weir_server_opts *opts,
     memset(server, 0, sizeof(*server));
     server->opts = wanted;
     server->slots = slots_of(&wanted);
+    server->one_thread = weir_scheduler_kind() == WEIR_SCHEDULER_LOOP;
     if (extra != NULL)
         server->extra = *extra;
     server->scope = scope;

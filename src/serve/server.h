@@ -167,6 +167,7 @@ struct weir_server {
     struct wi_server_counters *counters;
     weir_scope *scope;
     int64_t slots;     /* requests that may run at once, if that is a bound to reckon with; or 0 */
+    bool one_thread;   /* of a `loop`: the monitor may stand in for it, see admit.c */
     size_t edge_bytes; /* how much of the scratch buffer the edge uses */
     struct wi_canned overloaded;
 

@@ -80,7 +80,7 @@ static int told_while_it_runs(void *unused)
     (void)unused;
     struct fixture f;
     make(&f);
-    CHECK(wi_gone_watch(&f.request));
+    CHECK(wi_gone_watch(&f.request, wi_current_parker()));
     tell(&f); /* stale: the peer is there */
     CHECK_EQ(weir_cancel_cause(), 0);
     part(&f);
@@ -97,11 +97,11 @@ static int told_before(void *unused)
     struct fixture f;
     make(&f);
     tell(&f); /* stale */
-    CHECK(wi_gone_watch(&f.request));
+    CHECK(wi_gone_watch(&f.request, wi_current_parker()));
     CHECK(wi_gone_unwatch(&f.request));
     part(&f);
     tell(&f);
-    CHECK(!wi_gone_watch(&f.request));
+    CHECK(!wi_gone_watch(&f.request, wi_current_parker()));
     CHECK_EQ(weir_cancel_cause(), 0);
     CHECK_EQ(wi_load_relaxed(&f.conn.state) & (WI_CONN_SERVED | WI_CONN_AHEAD), 0);
     unmake(&f);
@@ -113,7 +113,7 @@ static int told_after(void *unused)
     (void)unused;
     struct fixture f;
     make(&f);
-    CHECK(wi_gone_watch(&f.request));
+    CHECK(wi_gone_watch(&f.request, wi_current_parker()));
     CHECK(!wi_gone_unwatch(&f.request));
     part(&f);
     tell(&f);
@@ -130,7 +130,7 @@ static int finished_right_behind_it(void *unused)
     finish(&f);
     tell(&f);
     f.request.began = weir_now() + WEIR_NS_PER_S; /* fresh, however busy the machine is */
-    CHECK(wi_gone_watch(&f.request));
+    CHECK(wi_gone_watch(&f.request, wi_current_parker()));
     CHECK_EQ(weir_cancel_cause(), WEIR_ECONNRESET);
     CHECK(wi_gone_unwatch(&f.request));
     unmake(&f);
@@ -148,7 +148,7 @@ static int finished_while_it_waited(void *unused)
     CHECK(!wi_gone_waiting(&f.request, f.request.began));
     CHECK(wi_gone_waiting(&f.request, f.request.began + WEIR_NS_PER_S));
     f.request.began -= WEIR_NS_PER_S;
-    CHECK(!wi_gone_watch(&f.request));
+    CHECK(!wi_gone_watch(&f.request, wi_current_parker()));
     CHECK_EQ(weir_cancel_cause(), 0);
     unmake(&f);
     return 0;
@@ -161,13 +161,13 @@ static int finished_with_half_close(void *unused)
     make(&f);
     f.server.opts.half_close = true;
     f.request.began -= WEIR_NS_PER_S;
-    CHECK(wi_gone_watch(&f.request));
+    CHECK(wi_gone_watch(&f.request, wi_current_parker()));
     finish(&f);
     tell(&f);
     CHECK_EQ(weir_cancel_cause(), 0);
     CHECK(wi_gone_unwatch(&f.request));
     CHECK(!wi_gone_waiting(&f.request, weir_now()));
-    CHECK(wi_gone_watch(&f.request));
+    CHECK(wi_gone_watch(&f.request, wi_current_parker()));
     part(&f);
     tell(&f);
     CHECK_EQ(weir_cancel_cause(), WEIR_ECONNRESET);
@@ -182,7 +182,7 @@ static int left_a_route_that_ignores_it(void *unused)
     struct fixture f;
     make(&f);
     f.route.opts.ignore_client_abort = true;
-    CHECK(wi_gone_watch(&f.request));
+    CHECK(wi_gone_watch(&f.request, wi_current_parker()));
     part(&f);
     tell(&f);
     CHECK_EQ(weir_cancel_cause(), 0);
@@ -191,7 +191,7 @@ static int left_a_route_that_ignores_it(void *unused)
     CHECK(wi_gone_unwatch(&f.request));
     CHECK(!wi_gone_waiting(&f.request, f.request.began + WEIR_NS_PER_S));
     f.request.began -= WEIR_NS_PER_S;
-    CHECK(wi_gone_watch(&f.request)); /* the end was told before */
+    CHECK(wi_gone_watch(&f.request, wi_current_parker())); /* the end was told before */
     CHECK_EQ(weir_cancel_cause(), 0);
     unmake(&f);
     return 0;
@@ -205,7 +205,7 @@ static int finished_behind_unread_bytes(void *unused)
     make(&f);
     f.head.head.body = WI_HTTP_BODY_LENGTH;
     f.head.head.content_length = 3;
-    CHECK(wi_gone_watch(&f.request));
+    CHECK(wi_gone_watch(&f.request, wi_current_parker()));
     CHECK_EQ(write(f.peer, "abc", 3), 3);
     finish(&f);
     tell(&f);
@@ -224,7 +224,7 @@ static int finished_behind_the_next_request(void *unused)
     struct fixture f;
     make(&f);
     f.request.in_len = 1;
-    CHECK(wi_gone_watch(&f.request));
+    CHECK(wi_gone_watch(&f.request, wi_current_parker()));
     finish(&f);
     tell(&f);
     CHECK_EQ(weir_cancel_cause(), 0);
@@ -234,7 +234,7 @@ static int finished_behind_the_next_request(void *unused)
     f.head.head.body = WI_HTTP_BODY_CHUNKED;
     f.request.body.kind = WI_HTTP_BODY_CHUNKED;
     f.server.opts.half_close = true; /* while nothing is known */
-    CHECK(wi_gone_watch(&f.request));
+    CHECK(wi_gone_watch(&f.request, wi_current_parker()));
     wi_gone_body_ended(&f.request);
     f.server.opts.half_close = false;
     tell(&f);
@@ -287,7 +287,7 @@ static int watches(void *arg)
     for (int i = 0; i < round % 64; i++)
         (void)peek(&told);
     wi_store_relaxed(&shared.conn.state, WI_CONN_BUSY);
-    if (!wi_gone_watch(&shared.request))
+    if (!wi_gone_watch(&shared.request, wi_current_parker()))
         return 0;
     const bool ended = wi_gone_unwatch(&shared.request);
     const int cause = weir_cancel_cause();
