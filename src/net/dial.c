@@ -53,9 +53,11 @@ static int dial_one(weir_stream **out, const struct wi_addr *addr, weir_time dea
     return 0;
 }
 
-static bool is_of_the_address(int rc)
+static bool may_go_on(int rc, weir_time deadline)
 {
     switch (rc) {
+    case WEIR_ETIMEDOUT:
+        return weir_now() < deadline;
     case WEIR_ECANCELED:
     case WEIR_EMFILE:
     case WEIR_ENFILE:
@@ -98,7 +100,7 @@ int wi_dial(weir_stream **out, const char *address, int64_t *lookup_ns, weir_tim
     rc = count;
     for (int i = 0; i < count; i++) {
         rc = dial_one(out, &addrs[i], share_of(deadline, count - i));
-        if (rc == 0 || !is_of_the_address(rc))
+        if (rc == 0 || !may_go_on(rc, deadline))
             break;
     }
     return rc;
