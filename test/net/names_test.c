@@ -53,15 +53,16 @@ RUN(that_a_name_is_not_known_is_remembered_for_a_moment)
         int code;
     } rows[] = { { "nobody.test:80", WEIR_ENOHOST }, { "down.test:80", WEIR_ELOOKUP } };
     for (size_t i = 0; i < 2; i++) {
-        const int before = names_asked();
-        CHECK_EQ(find(rows[i].text, WEIR_NO_DEADLINE), rows[i].code);
-        int asked = 0;
-        while (names_asked() - before == 1) {
+        int asked; /* until it was looked up again */
+        do {       /* on a busy machine the moment may be over at once */
+            wi_names_forget();
+            const int before = names_asked();
             CHECK_EQ(find(rows[i].text, WEIR_NO_DEADLINE), rows[i].code);
-            asked++;
-            CHECK_EQ(weir_sleep(weir_in_ms(5)), 0);
-        }
-        CHECK(asked > 1); /* the first of them needed no lookup */
+            for (asked = 0; names_asked() - before == 1; asked++) {
+                CHECK_EQ(find(rows[i].text, WEIR_NO_DEADLINE), rows[i].code);
+                CHECK_EQ(weir_sleep(weir_in_ms(5)), 0);
+            }
+        } while (asked <= 1);
     }
     return 0;
 }
