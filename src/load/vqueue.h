@@ -27,8 +27,8 @@
 
 enum {
     WI_RANKS = 4,
-    WI_VQUEUE_RATE_SHIFT = 20,
-    WI_TALLY_SHIFT = 44,
+    WI_VQUEUE_RATE_SHIFT = 26, /* any cost fits at one server; within 1 % at a million */
+    WI_TALLY_SHIFT = 48,
     WI_APART_BYTES = 64, /* of the caches; by padding, for a gate lies where an allocator put it */
 };
 
@@ -54,9 +54,9 @@ struct wi_vqueue {
     double count_rate;          /* requests per second */
 };
 
-/* A count and a sum of times, also negative ones, in one word, so that one addition keeps both: 20
- * bits of count above 44 bits of ns.  What overflows between two ticks (a million requests, 2.4 h)
- * spoils an average and nothing else. */
+/* A count and a sum of times, also negative ones, in one word, so that one addition keeps both: 16
+ * bits of count above 48 bits of ns.  What overflows between two ticks of 5 ms (65,536 requests, or
+ * 39 h, as 2,300 requests for slots of a minute) spoils an average and nothing else. */
 static inline uint64_t wi_tally(int64_t ns)
 {
     return (UINT64_C(1) << WI_TALLY_SHIFT) + (uint64_t)ns;

@@ -69,6 +69,33 @@ static void two_servers_drain_twice_as_fast(void **state)
     assert_int_equal(wi_vqueue_backlog(&queue, NOW), 5 * MS);
 }
 
+static void a_million_servers_drain_as_fast_as_they_are(void **state)
+{
+    (void)state;
+    wi_vqueue_init(&queue, 900000.0, NOW);
+    for (int i = 0; i < 9000; i++)
+        assert_true(wi_vqueue_take(&queue, RANK, 500 * MS, NOW, NOW) >= 0);
+    assert_in_range(wi_vqueue_backlog(&queue, NOW), 4950 * WEIR_NS_PER_US, 5050 * WEIR_NS_PER_US);
+    /* Nor is anything lost at the other end: a braked server that was charged all that one may. */
+    wi_vqueue_init(&queue, 0.25, NOW);
+    assert_true(wi_vqueue_take(&queue, RANK, WEIR_NS_PER_S, NOW, NOW) >= 0);
+    assert_int_equal(wi_vqueue_backlog(&queue, NOW), 4000 * MS);
+}
+
+static void many_that_hold_a_slot_for_a_minute_are_counted(void **state)
+{
+    (void)state;
+    const double slots = 1e6;
+    wi_vqueue_init(&queue, slots, NOW);
+    for (int tick = 0; tick < 2000; tick++) {
+        for (int i = 0; i < 2000; i++)
+            wi_vqueue_offer(&queue, RANK, 60 * WEIR_NS_PER_S);
+        wi_vqueue_tick(&queue, 0.005, slots, slots);
+    }
+    /* 400,000 requests a second, each for a minute, of a million. */
+    assert_in_range(wi_load_relaxed(&queue.load_m[RANK]), 23900, 24000);
+}
+
 static void the_verdict_does_not_depend_on_the_cost(void **state)
 {
     (void)state;
@@ -233,6 +260,8 @@ int main(void)
         cmocka_unit_test_setup(a_fresh_queue_takes_a_tenth_of_a_second, set_up),
         cmocka_unit_test_setup(what_was_taken_drains, set_up),
         cmocka_unit_test_setup(two_servers_drain_twice_as_fast, set_up),
+        cmocka_unit_test_setup(a_million_servers_drain_as_fast_as_they_are, set_up),
+        cmocka_unit_test_setup(many_that_hold_a_slot_for_a_minute_are_counted, set_up),
         cmocka_unit_test_setup(the_verdict_does_not_depend_on_the_cost, set_up),
         cmocka_unit_test_setup(a_pause_is_not_taken_for_a_surge, set_up),
         cmocka_unit_test_setup(what_is_given_back_can_be_taken_again, set_up),
