@@ -7,6 +7,12 @@
 /* Over which work is remembered: several requests of each of fifty clients. */
 #define MEMORY_S 1.0
 
+/* So many more are reckoned with, or one that is alone were not heavy, and known only when others
+ * have been refused for his sake. */
+enum {
+    EXPECTED = 3
+};
+
 /* What marks a client as there: it fades within 64 ticks. */
 #define PRESENT_US 64
 
@@ -71,5 +77,5 @@ void wi_fair_tick(struct wi_fair *fair, double dt_s)
             active += row == 0;
         }
     }
-    wi_store_relaxed(&fair->heavy_from, active == 0 ? INT64_MAX : total * 2 / active);
+    wi_store_relaxed(&fair->heavy_from, active == 0 ? INT64_MAX : total * 2 / (active + EXPECTED));
 }

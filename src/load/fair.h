@@ -5,7 +5,8 @@
 /* Who takes more than a fair share of the admitted work.
  *
  * Two rows of counters, one cell of each for a client by two hashes; the smaller one bounds what he
- * was given lately.  Heavy is who has more than twice an even share.  It counts what
+ * was given lately.  Heavy is who has more than twice an even share, three more than there are
+ * reckoned with: so who is alone is heavy, which changes nothing until others come.  It counts what
  * was admitted, not what was asked for: so who is cut down to his share is treated as others are
  * again, and what he gets converges on it.
  *

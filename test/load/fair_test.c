@@ -53,14 +53,35 @@ static void equal_clients_are_not_heavy(void **state)
     assert_int_equal(count_heavy(50), 0);
 }
 
-static void a_lone_client_is_not_heavy(void **state)
+/* So that it is known when others come; nobody is before it until then. */
+static void a_lone_client_is_heavy_and_others_are_not_when_they_come(void **state)
 {
     (void)state;
     for (int round = 0; round < 100; round++) {
         wi_fair_admitted(&fair, client(0), 5 * MS);
         wi_fair_tick(&fair, 0.005);
     }
-    assert_int_equal(count_heavy(1), 0);
+    assert_int_equal(count_heavy(51), 1);
+    for (int i = 1; i < 51; i++)
+        wi_fair_admitted(&fair, client(i), MS);
+    wi_fair_tick(&fair, 0.005);
+    assert_int_equal(count_heavy(51), 1);
+    assert_true(wi_fair_is_heavy(&fair, client(0)));
+}
+
+static void few_equal_clients_are_all_alike(void **state)
+{
+    (void)state;
+    for (int clients = 2; clients <= 8; clients++) {
+        wi_fair_init(&fair);
+        for (int round = 0; round < 100; round++) {
+            for (int i = 0; i < clients; i++)
+                wi_fair_admitted(&fair, client(i), 5 * MS);
+            wi_fair_tick(&fair, 0.005);
+        }
+        const int heavy = count_heavy(clients);
+        assert_true(heavy == 0 || heavy == clients);
+    }
 }
 
 static void who_takes_ten_times_a_share_is_heavy(void **state)
@@ -124,7 +145,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(nobody_is_heavy_at_first, set_up),
         cmocka_unit_test_setup(equal_clients_are_not_heavy, set_up),
-        cmocka_unit_test_setup(a_lone_client_is_not_heavy, set_up),
+        cmocka_unit_test_setup(a_lone_client_is_heavy_and_others_are_not_when_they_come, set_up),
+        cmocka_unit_test_setup(few_equal_clients_are_all_alike, set_up),
         cmocka_unit_test_setup(who_takes_ten_times_a_share_is_heavy, set_up),
         cmocka_unit_test_setup(who_gets_nothing_has_a_share_too, set_up),
         cmocka_unit_test_setup(the_past_is_forgotten, set_up),

@@ -193,6 +193,17 @@ static void one_client_cannot_crowd_out_the_others(void **state)
     }
 }
 
+static void who_is_alone_is_known_before_others_come(void **state)
+{
+    (void)state;
+    const enum model_work some[] = { MODEL_CPU2, MODEL_W0, MODEL_W3 };
+    for (size_t i = 0; i < wi_count_of(some); i++) {
+        const struct row_setting s = setting(some[i], 1);
+        const struct row_two row = row_hog_first(&s);
+        expect(row.first_ok >= 0.999, "light clients answered", &s, row.first_ok);
+    }
+}
+
 static void a_pause_is_nobodys_fault(void **state)
 {
     (void)state;
@@ -487,6 +498,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_retry_storm_ends_with_its_cause),
         cmocka_unit_test(interactive_requests_pass_before_batch),
         cmocka_unit_test(one_client_cannot_crowd_out_the_others),
+        cmocka_unit_test(who_is_alone_is_known_before_others_come),
         cmocka_unit_test(a_pause_is_nobodys_fault),
         cmocka_unit_test(halved_processors_are_followed),
         cmocka_unit_test(hopeless_requests_are_not_started),

@@ -337,7 +337,7 @@ void model_run(const struct model_opts *opts, struct model_outcome *out)
     for (uint32_t i = 0; i < MODEL_STREAMS; i++)
         if (opts->streams[i].load > 0)
             agenda_add(&w.agenda,
-                       START + 1 +
+                       START + 1 + (int64_t)(opts->streams[i].from_s * 1e9) +
                            (int64_t)model_exponential(&w.rng, 1e9 / stream_rate(&opts->streams[i])),
                        EVENT_ARRIVAL, i, 0);
     if (opts->pause_every_s > 0)

@@ -36,6 +36,7 @@ enum {
 struct model_stream {
     double load;         /* times capacity; 0: no such stream */
     double load_between; /* the same from step_from_s to step_to_s; 0: no change */
+    double from_s;       /* before, nobody sends */
     int clients;         /* that share it evenly; at least 1 */
     bool batch;
     double deadline_ms; /* told to the server; 0: none */

@@ -153,6 +153,14 @@ struct row_two row_hog(const struct row_setting *setting)
     return two(&opts);
 }
 
+struct row_two row_hog_first(const struct row_setting *setting)
+{
+    struct model_opts opts = options(setting, 6.0, 2.0);
+    opts.streams[0] = (struct model_stream){ .load = 0.5, .clients = 50, .from_s = 2.0 };
+    opts.streams[1].load = 5.0;
+    return two(&opts);
+}
+
 double row_pause(const struct row_setting *setting)
 {
     struct model_opts opts = options(setting, 21.0, 1.0);

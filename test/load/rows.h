@@ -66,6 +66,9 @@ struct row_two row_classes(const struct row_setting *setting);
 /* Fifty clients that ask for a hundredth each, and one for five times the capacity. */
 struct row_two row_hog(const struct row_setting *setting);
 
+/* The same, but the one has been alone for 2 s when the fifty come: the first 4 s of that. */
+struct row_two row_hog_first(const struct row_setting *setting);
+
 /* Everything stands still for 200 ms every 5 s, at half of the capacity: share refused. */
 double row_pause(const struct row_setting *setting);
 
