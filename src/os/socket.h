@@ -50,7 +50,8 @@ uint64_t wi_addr_network(const struct wi_addr *addr);
  * more is replaced, one that is in use gives WEIR_EADDRINUSE.  The descriptor or a code. */
 WEIR_CHECK int wi_socket_listen(const struct wi_addr *addr, int backlog);
 
-/* Takes one connection (TCP_NODELAY set, inherited from wi_socket_listen()).  `peer` may be NULL.
+/* Takes one connection (TCP_NODELAY set, and a bound on unsent bytes, inherited from
+ * wi_socket_listen()).  `peer` may be NULL.
  * The descriptor or a code: WEIR_EAGAIN none waits, WEIR_ECONNABORTED (that one is lost: try on),
  * WEIR_EMFILE, WEIR_ENFILE, WEIR_ENOBUFS, WEIR_ENOMEM. */
 WEIR_CHECK int wi_socket_accept(int fd, struct wi_addr *peer);

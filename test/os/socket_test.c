@@ -352,6 +352,46 @@ static void a_full_socket_says_not_ready(void **state)
     wi_socket_close(fds[1]);
 }
 
+/* Writes until it is full; how much that was. */
+static int64_t fill(int fd)
+{
+    static const char piece[1024];
+    int64_t sum = 0;
+    for (;;) {
+        const int64_t put = wi_socket_write(fd, piece, sizeof(piece));
+        if (put == WEIR_EAGAIN)
+            return sum;
+        assert_true(put > 0);
+        sum += put;
+    }
+}
+
+static void who_reads_nothing_is_kept_little(void **state)
+{
+    (void)state;
+    static char data[65536];
+    struct wi_addr local;
+    const int listener = listen_at("127.0.0.1:0", &local);
+    const int client = connect_to(&local);
+    const int server = accept_from(listener);
+    /* What the peer takes in unread counts as sent. */
+    int taken = 0;
+    socklen_t bytes = sizeof(taken);
+    assert_int_equal(getsockopt(client, SOL_SOCKET, SO_RCVBUF, &taken, &bytes), 0);
+    int64_t left = fill(server);
+    assert_in_range(left, 1, taken + 256 * 1024);
+    while (left > 0) {
+        await(client, WI_POLL_READ);
+        const int64_t got = wi_socket_read(client, data, sizeof(data));
+        assert_true(got > 0);
+        left -= got;
+    }
+    await(server, WI_POLL_WRITE);
+    wi_socket_close(client);
+    wi_socket_close(server);
+    wi_socket_close(listener);
+}
+
 static void slices_arrive_in_order(void **state)
 {
     (void)state;
@@ -498,6 +538,7 @@ int main(void)
         cmocka_unit_test(how_long_data_has_been_here_is_told),
         cmocka_unit_test(writing_to_a_closed_peer_gives_a_code_and_no_signal),
         cmocka_unit_test(a_full_socket_says_not_ready),
+        cmocka_unit_test(who_reads_nothing_is_kept_little),
         cmocka_unit_test(slices_arrive_in_order),
         cmocka_unit_test(a_stale_unix_path_is_replaced_and_a_live_one_is_not),
         cmocka_unit_test(a_file_in_the_way_of_a_unix_path_is_kept),

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Stream sockets on Linux; addresses as text are in addr.c.
  *
- * A listener carries TCP_NODELAY because Linux copies it to the connections that it accepts, which
- * saves one system call for each of them.
+ * A listener carries the options of its connections because Linux copies them to those that it
+ * accepts, which saves system calls for each of them: TCP_NODELAY, and a bound on what they hold
+ * that has not been sent.  By itself the kernel takes up to 4 MB for one whose peer reads nothing,
+ * which is memory, and work for whoever writes it.  What is under way to the peer does not count,
+ * so the bound slows nobody who reads.
  *
  * Quiesce: closing a TCP listener resets the connections that wait in its queue, and one that is
  * still shaking hands.  So before, a classic BPF filter on the listener drops every packet that
@@ -34,7 +37,8 @@
 enum {
     TCP_FLAGS_OFFSET = 13,
     TCP_FLAG_SYN = 0x02,
-    TCP_FLAG_ACK = 0x10
+    TCP_FLAG_ACK = 0x10,
+    UNSENT_BYTES_MAX = 128 * 1024, /* two of the largest segments that are handed down at once */
 };
 
 static sa_family_t family_of(const struct wi_addr *addr)
@@ -71,6 +75,8 @@ static int set_up_listener(int fd, sa_family_t family)
         rc = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (rc == 0 && family == AF_INET6)
         rc = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+    /* A system that does not know it bounds them less well. */
+    (void)set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES_MAX);
     return rc;
 }
 
