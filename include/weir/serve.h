@@ -59,7 +59,8 @@ typedef int weir_handler(weir_request *request, weir_reply *reply, void *user);
  * IPv6; behind a proxy, and on a Unix socket, there is but one) those that take more than their
  * share are refused first.
  * Where running_max is set, or each request has a thread, the time for which requests hold their
- * places is reckoned with in the same way.
+ * places is reckoned with in the same way; and the time for which those of .blocking and .pinned
+ * routes hold threads of their pool, against which no other request is held.
  *
  * Limits; 0 means the default in brackets, a negative number no limit, or the most that is safe
  * where the comment says so.

@@ -116,6 +116,7 @@ struct wi_gate_ticket {
     int64_t wait_ns; /* foretold */
     uint32_t route;
     enum wi_gate_measure measure;
+    int64_t place_ns; /* of places.h, which reckons with it; else 0, which the asker sets */
 };
 
 struct wi_gate_route {

@@ -79,7 +79,7 @@ static const struct {
 
 WI_INLINE enum fate fate_of(const struct weir_request *request, weir_time now)
 {
-    const bool aged = now - request->began >= wi_load_relaxed(&request->server->charge.patience_ns);
+    const bool aged = now - request->began >= wi_admit_patience_ns(request);
     if (wi_likely(!aged &&
                   !wi_gate_is_late(&request->ticket, now, request->began, request->deadline)))
         return FATE_GOOD;
@@ -159,7 +159,10 @@ enum wi_verdict wi_admit(struct weir_server *server, const struct wi_route *rout
      * full when what runs takes longer than it did. */
     ask->idle = waiting == 0 && running == 0;
     ask->room = free || waiting < WAITING_FEW;
-    const enum wi_gate_verdict verdict = wi_charge_ask(server, ask, ticket);
+    ticket->place_ns = 0;
+    enum wi_gate_verdict verdict = wi_charge_ask(server, ask, ticket);
+    if (wi_unlikely(route->spawn_flags != 0) && verdict == WI_GATE_ADMIT)
+        verdict = wi_charge_ask_thread(server, ask, ticket);
     if (wi_unlikely(verdict != WI_GATE_ADMIT)) {
         wi_count(server, counter_of(verdict, ask->class), 1);
         return WI_ADMIT_SHED;

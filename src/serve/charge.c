@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "http/urgency.h"
 #include "serve/request.h"
+#include "task/runtime.h"
 #include "weir/runtime.h"
 
 enum {
@@ -32,9 +33,12 @@ static int capacity(void)
 /* The gate's, or the server's own if that is shorter. */
 static void set_patience(weir_server *server, int64_t gate_ns)
 {
+    struct wi_charge *charge = &server->charge;
     const int64_t own_ns = server->opts.waiting_age_max_ns;
-    wi_store_relaxed(&server->charge.patience_ns,
-                     own_ns >= 0 && own_ns < gate_ns ? own_ns : gate_ns);
+    const int64_t ns = own_ns >= 0 && own_ns < gate_ns ? own_ns : gate_ns;
+    wi_store_relaxed(&charge->patience_ns, ns);
+    const int64_t thread_ns = charge->threads != NULL ? wi_places_patience(charge->threads) : ns;
+    wi_store_relaxed(&charge->thread_patience_ns, thread_ns < ns ? thread_ns : ns);
 }
 
 int wi_charge_open(weir_server *server)
@@ -56,20 +60,44 @@ int wi_charge_open(weir_server *server)
 void wi_charge_close(weir_server *server)
 {
     wi_free(server->charge.gate);
+    wi_free(server->charge.threads);
     server->charge.gate = NULL;
+    server->charge.threads = NULL;
 }
 
-void wi_charge_start(weir_server *server)
+/* Whether requests may have to wait for a thread of the pool though they may run.  Under `threads`
+ * all have one, and `slots` bounds them. */
+static bool may_lack_threads(weir_server *server)
 {
-    const struct wi_charge *charge = &server->charge;
-    if (charge->gate == NULL || charge->costs == NULL)
-        return;
+    if (weir_scheduler_kind() == WEIR_SCHEDULER_THREADS ||
+        (server->slots > 0 && server->slots <= wi_runtime_threads_max()))
+        return false;
+    bool any = false;
+    for (struct wi_list *node = server->routes.next; node != &server->routes; node = node->next)
+        any = any || wi_container_of(node, struct wi_route, node)->spawn_flags != 0;
+    return any;
+}
+
+int wi_charge_start(weir_server *server)
+{
+    struct wi_charge *charge = &server->charge;
+    if (charge->gate == NULL)
+        return 0;
+    if (may_lack_threads(server)) {
+        charge->threads = wi_alloc(sizeof(*charge->threads));
+        if (charge->threads == NULL)
+            return WEIR_ENOMEM;
+        wi_places_init(charge->threads, wi_runtime_threads_max(), weir_now());
+    }
+    if (charge->costs == NULL)
+        return 0;
     for (uint32_t route = 0; route < WI_GATE_ROUTES; route++) {
         const int64_t work_ns = wi_load_acquire(&charge->costs->work_ns[route]);
         const int64_t held_ns = wi_load_relaxed(&charge->costs->held_ns[route]);
         if (work_ns > 0)
             wi_gate_route_learn(charge->gate, route, work_ns, held_ns);
     }
+    return 0;
 }
 
 /* -- ticks ------------------------------------------------------------------------------------ */
@@ -113,6 +141,8 @@ __attribute__((noinline)) static void tick(weir_server *server, weir_time now)
         wi_stall_look(&charge->stall, now, now - before.looked,
                       charge->rest.cpu_ns - before.cpu_ns);
     const bool share = ++charge->ticks % SHARE_TICKS == 0 && charge->costs != NULL;
+    if (charge->threads != NULL)
+        wi_places_tick(charge->threads, now);
     wi_gate_tick(gate, now, rest_ns); /* the turn is over */
     set_patience(server, wi_gate_patience(gate));
     show(server, now);
@@ -169,6 +199,22 @@ enum wi_gate_verdict wi_charge_ask(weir_server *server, const struct wi_gate_ask
     return WI_GATE_ADMIT;
 }
 
+enum wi_gate_verdict wi_charge_ask_thread(weir_server *server, const struct wi_gate_ask *ask,
+                                          struct wi_gate_ticket *ticket)
+{
+    const struct wi_charge *charge = &server->charge;
+    if (charge->threads == NULL)
+        return WI_GATE_ADMIT;
+    ticket->measure = WI_GATE_MEASURE; /* for how long a thread is held is told by the clock */
+    if (ask->class == WI_GATE_CLASSES)
+        return WI_GATE_ADMIT;
+    const enum wi_gate_verdict verdict =
+        wi_places_ask(charge->threads, ask, wi_runtime_thread_is_free(), ticket);
+    if (verdict != WI_GATE_ADMIT)
+        wi_gate_dropped(charge->gate, ticket);
+    return verdict;
+}
+
 int64_t wi_charge_retry_after_s(weir_server *server)
 {
     const int64_t least_s = server->opts.retry_after_s;
@@ -184,10 +230,22 @@ void wi_charge_drop(weir_server *server, const struct wi_gate_ticket *ticket)
 {
     if (server->charge.gate != NULL)
         wi_gate_dropped(server->charge.gate, ticket);
+    if (server->charge.threads != NULL)
+        wi_places_dropped(server->charge.threads, ticket);
+}
+
+static bool has_thread_of_pool(const struct weir_request *request)
+{
+    return request->route->spawn_flags != 0 && request->server->charge.threads != NULL;
 }
 
 void wi_charge_begin(struct weir_request *request, weir_time now)
 {
+    if (wi_unlikely(has_thread_of_pool(request))) {
+        /* Its thread is held from here on; and a wait for that says nothing of the workers. */
+        request->ready = now;
+        return;
+    }
     wi_gate_started(request->server->charge.gate, &request->ticket, now - request->ready);
 }
 
@@ -198,6 +256,8 @@ void wi_charge_end(struct weir_request *request)
     weir_time now;
     const int64_t work_ns = wi_meter_lap(&now);
     wi_gate_ended(gate, &request->ticket, work_ns, now - request->ready);
+    if (wi_unlikely(has_thread_of_pool(request)))
+        wi_places_ended(server->charge.threads, &request->ticket, now - request->ready);
     if (wi_unlikely(wi_gate_due(gate, now)))
         tick(server, now);
 }

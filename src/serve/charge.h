@@ -7,12 +7,16 @@
  * Nothing here runs while nobody asks and nothing ends: a tick is made by whoever asks or ends when
  * one is due.
  *
+ * Where routes have threads of a pool (.blocking, .pinned) their requests ask for one as well
+ * (load/places.h), unless fewer requests may run than the pool has threads.
+ *
  * Each server has a gate.  What other servers of the process do counts as no overhead of this one;
  * that they compete shows in longer slices.
  *
  * Threads: any; what a tick owns is guarded by its turn (wi_gate_due()). */
 
 #include "load/gate.h"
+#include "load/places.h"
 #include "load/stall.h"
 #include "task/meter.h"
 #include "weir/serve.h"
@@ -30,8 +34,10 @@ struct wi_charge_costs {
 
 struct wi_charge {
     struct wi_gate *gate;          /* NULL: admission is off */
+    struct wi_places *threads;     /* of the pool; NULL: nothing to reckon with */
     struct wi_charge_costs *costs; /* NULL: nobody shares them */
     /* atomic */
+    wi_atomic_i64 thread_patience_ns; /* that of who needs a thread of the pool */
     wi_atomic_i64
         patience_ns;       /* how long one may wait for its start; added to an instant it fits */
     wi_atomic_u64 refused; /* a seed */
@@ -44,8 +50,8 @@ struct wi_charge {
 /* 0 or WEIR_ENOMEM. */
 WEIR_CHECK int wi_charge_open(weir_server *server);
 void wi_charge_close(weir_server *server);
-/* Before the server serves, all routes known. */
-void wi_charge_start(weir_server *server);
+/* Before the server serves, all routes known.  0 or WEIR_ENOMEM. */
+WEIR_CHECK int wi_charge_start(weir_server *server);
 
 /* The class of a route's requests; WI_GATE_CLASSES: they must always be answered. */
 enum wi_gate_class wi_charge_class_of(enum weir_admission admission);
@@ -62,6 +68,11 @@ weir_time wi_charge_arrived(weir_server *server, int fd, weir_time now);
  * zero. */
 enum wi_gate_verdict wi_charge_ask(weir_server *server, const struct wi_gate_ask *ask,
                                    struct wi_gate_ticket *ticket);
+
+/* The same on a thread of the pool, which a request of a route with one also needs, when it was let
+ * in.  Unless this is WI_GATE_ADMIT it has been dropped. */
+enum wi_gate_verdict wi_charge_ask_thread(weir_server *server, const struct wi_gate_ask *ask,
+                                          struct wi_gate_ticket *ticket);
 
 /* After how many seconds a refused client should come again: at least retry_after_s, and the more
  * spread the more was offered, so that they do not come together. */

@@ -165,10 +165,16 @@ bool wi_admit_turn_away(struct weir_request *request, weir_time now, struct wi_p
 /* The same, but who waits longest takes over the place of the one that ended, and its task, if that
  * is of the kind which its route wants: then it is returned, admitted. */
 struct weir_request *wi_admit_pass_on(struct weir_server *server, const struct wi_route *route);
-/* Until when it may wait for its handler. */
+/* How long, and until when, it may wait for its handler. */
+static inline int64_t wi_admit_patience_ns(const struct weir_request *request)
+{
+    const struct wi_charge *charge = &request->server->charge;
+    return wi_load_relaxed(request->route->spawn_flags == 0 ? &charge->patience_ns
+                                                            : &charge->thread_patience_ns);
+}
 static inline weir_time wi_admit_patience(const struct weir_request *request)
 {
-    const weir_time until = request->began + wi_load_relaxed(&request->server->charge.patience_ns);
+    const weir_time until = request->began + wi_admit_patience_ns(request);
     return until < request->deadline ? until : request->deadline;
 }
 /* One whose task has not begun, for the sweep: answers it if it waits in vain, and leaves its

@@ -478,7 +478,9 @@ int weir_server_address(weir_server *server, int index, char *text, size_t bytes
 
 static int start_acceptors(struct weir_server *server)
 {
-    wi_charge_start(server);
+    int started = wi_charge_start(server);
+    if (started != 0)
+        return started;
     if (server->router.route_cap == 0) {
         const int rc = grow_router(server);
         if (rc != 0)

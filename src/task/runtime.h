@@ -37,6 +37,11 @@ void wi_runtime_loop_timer_start(struct wi_timer *timer, weir_time deadline);
  * thread of a `loop`, which a task keeps: what it makes ready runs once that task waits or ends. */
 bool wi_runtime_stands_in(void);
 
+/* How many threads the pool may have on which WI_SPAWN_BLOCKING and WI_SPAWN_PINNED tasks run, and
+ * whether the next such task would begin at once. */
+int wi_runtime_threads_max(void);
+bool wi_runtime_thread_is_free(void);
+
 /* Spawns a task as weir_go_with() but for the server's hot path: no option parsing.  `flags` as
  * below; deadline WEIR_NO_DEADLINE for none.  Never waits. */
 enum {

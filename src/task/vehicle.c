@@ -317,6 +317,20 @@ void wi_vehicles_close(void)
     }
 }
 
+int wi_runtime_threads_max(void)
+{
+    return wi_rt.threads_max;
+}
+
+bool wi_runtime_thread_is_free(void)
+{
+    wi_lock(&pool.lock);
+    const bool is_free =
+        pool.idle != NULL || pool.count < pool.threads_max || vehicle_is_freeing_locked();
+    wi_unlock(&pool.lock);
+    return is_free;
+}
+
 int64_t wi_vehicle_count(void)
 {
     wi_lock(&pool.lock);

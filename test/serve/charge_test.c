@@ -9,11 +9,14 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/check.h"
 #include "os/socket.h"
 #include "serve/request.h"
+#include "task/runtime.h"
 #include "weir/weir.h"
 
 enum {
@@ -103,7 +106,7 @@ static void a_free_place_is_given(void **state)
     wi_store_relaxed(&costs.work_ns[ROUTE], 1000);
     wi_store_relaxed(&costs.held_ns[ROUTE], 60 * WEIR_NS_PER_S);
     weir_server *server = create(&opts, &costs);
-    wi_charge_start(server);
+    assert_int_equal(wi_charge_start(server), 0);
     assert_int_equal(flood(server, weir_now(), WI_GATE_INTERACTIVE), 4);
     const struct weir_server_stats stats = stats_of(server);
     assert_int_equal(stats.shed_slots + stats.shed_running, 1);
@@ -120,7 +123,7 @@ static void a_process_begins_with_what_others_know(void **state)
     wi_store_relaxed(&costs.held_ns[ROUTE], 7 * WEIR_NS_PER_MS);
     weir_server *server = create(NULL, &costs);
     assert_int_equal(wi_gate_route_cost(server->charge.gate, ROUTE), 0);
-    wi_charge_start(server);
+    assert_int_equal(wi_charge_start(server), 0);
     assert_int_equal(wi_gate_route_cost(server->charge.gate, ROUTE), 5 * WEIR_NS_PER_MS);
     assert_int_equal(wi_gate_route_cost(server->charge.gate, ROUTE + 1), 0);
     destroy(server);
@@ -257,6 +260,78 @@ static void the_load_is_shown_while_there_is_one(void **state)
     destroy(server);
 }
 
+static int holds_its_thread(void *arg)
+{
+    const int *released = arg;
+    while (__atomic_load_n(released, __ATOMIC_ACQUIRE) == 0)
+        (void)usleep(1000);
+    return 0;
+}
+
+static int handles(weir_request *request, weir_reply *reply, void *user)
+{
+    (void)request;
+    (void)reply;
+    (void)user;
+    return 0;
+}
+
+static enum wi_verdict ask_route(weir_server *server, const struct wi_route *route, weir_time now)
+{
+    struct wi_gate_ask ask = { .now = now,
+                               .arrived = now,
+                               .deadline = WEIR_NO_DEADLINE,
+                               .route = route->index,
+                               .class = route->class };
+    struct wi_gate_ticket ticket;
+    return wi_admit(server, route, &ask, &ticket);
+}
+
+/* The threads of the pool are held for good; beside them is all the room that others want. */
+static void who_would_wait_long_for_a_thread_is_refused_and_nobody_else(void **state)
+{
+    (void)state;
+    enum {
+        THREADS = 2
+    };
+    const struct weir_route_opts blocking = { .size = sizeof(blocking), .blocking = true };
+    const struct weir_opts opts = { .size = sizeof(opts), .threads_max = THREADS };
+    const struct wi_server_extra extra = { .counters = NULL };
+    weir_server *server = NULL;
+    weir_task *tasks[THREADS];
+    int released = 0;
+    assert_int_equal(weir_open(&opts), 0);
+    assert_int_equal(wi_server_create(&server, NULL, &extra), 0);
+    assert_int_equal(weir_server_route(server, "GET", "/plain", handles, NULL, NULL), 0);
+    assert_int_equal(weir_server_route(server, "GET", "/block", handles, NULL, &blocking), 0);
+    assert_int_equal(wi_charge_start(server), 0);
+    const struct wi_route *plain = wi_container_of(server->routes.next, struct wi_route, node);
+    const struct wi_route *blocks = wi_container_of(plain->node.next, struct wi_route, node);
+    const weir_time now = weir_now();
+
+    assert_int_equal(ask_route(server, blocks, now), WI_ADMIT_RUN);
+    for (int i = 0; i < THREADS; i++) {
+        assert_true(wi_runtime_thread_is_free());
+        assert_int_equal(weir_task_start(&tasks[i], holds_its_thread, &released, .blocking = true),
+                         0);
+    }
+    assert_false(wi_runtime_thread_is_free());
+    int admitted = 0;
+    while (admitted < FLOOD && ask_route(server, blocks, now) == WI_ADMIT_RUN)
+        admitted++;
+    assert_in_range(admitted, 1, FLOOD - 1);
+    assert_int_equal(stats_of(server).shed_slots, 1);
+    assert_int_equal(ask_route(server, plain, now), WI_ADMIT_RUN);
+    assert_int_equal(stats_of(server).shed_work, 0);
+
+    __atomic_store_n(&released, 1, __ATOMIC_RELEASE);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(weir_task_join(tasks[i], NULL, weir_in_ms(20000)), 0);
+    assert_int_equal(ask_route(server, blocks, now), WI_ADMIT_RUN);
+    wi_store_relaxed(&server->counters->running, 0);
+    destroy(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +344,7 @@ int main(void)
         cmocka_unit_test(what_is_always_answered_is_not_asked_for),
         cmocka_unit_test(a_stall_is_forgiven_to_who_waited_through_it),
         cmocka_unit_test(the_load_is_shown_while_there_is_one),
+        cmocka_unit_test(who_would_wait_long_for_a_thread_is_refused_and_nobody_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
