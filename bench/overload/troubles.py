@@ -236,6 +236,10 @@ class Uncontrolled(Row):
     """If a server without control passed, the protocol would show nothing."""
     name = "O"
     title = "control off: rows A and F must be failed"
+    # Nor do other things stand in for it: a bound on the line, a handler that ends when its client
+    # has left (those of Go and Node do not, by themselves), or an order other than that of arrival,
+    # which is what queues of more tasks than they were made for come to.
+    NEITHER = ("--max-running=64", "--max-waiting=1000000,60s", "--client-abort=ignore")
 
     def cells(self, chosen):
         return [f"{model}, {what}" for model in super().cells(chosen) for what in ("ramp", "storm")]
@@ -245,8 +249,7 @@ class Uncontrolled(Row):
             raise Shortcoming("this build cannot switch control off (--admission=off)")
         model, what = cell.split(", ")
         capacity = self.capacity(field, model)
-        # Nor does the old bound on what waits, and how long, stand in.
-        with field.serve(model, "--max-waiting=1000000,60s", control=False) as server:
+        with field.serve(model, *self.NEITHER, control=False) as server:
             field.closed(server.port, API.connections, 0.5)
             if what == "storm":
                 storm = Storm()
