@@ -17,7 +17,7 @@
  * depth, and what he takes himself counts for half of what is left; see is_late(). */
 #define FAR_NS ((int64_t)(2 * WI_DEPTH_MAX_S * 1e9))
 /* Whose route takes more in the mean is always measured: that costs less than a thousandth of it,
- * and one sample in place of eight would tell little of a line of 100 ms. */
+ * and one sample in place of many would tell little of a line of 100 ms. */
 #define CHEAP_NS (250 * WEIR_NS_PER_US)
 /* At the very most, since so much is charged without a look at the bound. */
 #define CHEAP_MAX_NS (100 * WEIR_NS_PER_MS)
@@ -192,11 +192,11 @@ enum wi_gate_verdict wi_gate_ask(struct wi_gate *gate, const struct wi_gate_ask 
     const struct wi_cost *cost = &gate->routes[index].work;
     const int64_t work = wi_cost_mean(cost);
     /* Nothing has changed if this fails, so it may be asked anew. */
-    if (wi_unlikely(work > gate->cheap_ns) ||
+    if (wi_unlikely(ask->arrived != now) || wi_unlikely(work > gate->cheap_ns) ||
         wi_unlikely(wi_load_relaxed(&cost->samples) != WI_COST_SAMPLES))
         return ask_for_work(gate, ask, ticket);
     const int rank = upper_rank(ask->class);
-    const int64_t wait = wi_vqueue_take_at_once(&gate->work, rank, work, now, since(ask));
+    const int64_t wait = wi_vqueue_take_at_once(&gate->work, rank, work, now);
     if (wi_unlikely(wait < 0))
         return ask_for_work(gate, ask, ticket);
     wi_vqueue_offer(&gate->work, rank, work);

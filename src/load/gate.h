@@ -57,7 +57,7 @@
 
 enum {
     WI_GATE_ROUTES = 1024,
-    WI_GATE_SAMPLE = 8,
+    WI_GATE_SAMPLE = 16,
 };
 
 #define WI_GATE_TICK_NS (5 * WEIR_NS_PER_MS)

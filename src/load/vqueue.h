@@ -105,17 +105,18 @@ int64_t wi_vqueue_backlog(const struct wi_vqueue *queue, weir_time now);
 /* Brings a word that is too far ahead back; see the invariant. */
 void wi_vqueue_rein(struct wi_vqueue *queue, int64_t done_at, weir_time now);
 
-/* wi_vqueue_take() where nothing is in the way: else, or if another caller came first, -1. */
+/* wi_vqueue_take() since `now`, where nothing is in the way: else, or if another caller came first,
+ * -1. */
 static inline int64_t wi_vqueue_take_at_once(struct wi_vqueue *queue, int rank, int64_t cost_ns,
-                                             weir_time now, weir_time since)
+                                             weir_time now)
 {
     int64_t done_at = wi_load_relaxed(&queue->done_at);
-    const int64_t start = done_at > since ? done_at : since;
-    if (wi_unlikely(start > now + wi_load_relaxed(&queue->depth[rank])) ||
+    const int64_t wait = done_at > now ? done_at - now : 0;
+    if (wi_unlikely(wait > wi_load_relaxed(&queue->depth[rank])) ||
         wi_unlikely(
-            !wi_cas_acq_rel(&queue->done_at, &done_at, start + wi_vqueue_ns(queue, cost_ns))))
+            !wi_cas_acq_rel(&queue->done_at, &done_at, now + wait + wi_vqueue_ns(queue, cost_ns))))
         return -1;
-    return start > now ? start - now : 0;
+    return wait;
 }
 
 /* Takes in `cost_ns` if the backlog is within the rank's depth: the time that it will wait, else

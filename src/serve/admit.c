@@ -160,7 +160,7 @@ enum wi_verdict wi_admit(struct weir_server *server, const struct wi_route *rout
     ask->idle = waiting == 0 && running == 0;
     ask->room = free || waiting < WAITING_FEW;
     ticket->place_ns = 0;
-    enum wi_gate_verdict verdict = wi_charge_ask(server, ask, ticket);
+    enum wi_gate_verdict verdict = wi_charge_ask(&server->charge, ask, ticket);
     if (wi_unlikely(route->spawn_flags != 0) && verdict == WI_GATE_ADMIT)
         verdict = wi_charge_ask_thread(server, ask, ticket);
     if (wi_unlikely(verdict != WI_GATE_ADMIT)) {

@@ -129,10 +129,9 @@ static void show(weir_server *server, weir_time now)
     wi_store_relaxed(&counters->ticked_at, now);
 }
 
-/* For who was told that it is due. */
-__attribute__((noinline)) static void tick(weir_server *server, weir_time now)
+void wi_charge_tick(struct wi_charge *charge, weir_time now)
 {
-    struct wi_charge *charge = &server->charge;
+    weir_server *server = wi_container_of(charge, weir_server, charge);
     struct wi_gate *gate = charge->gate;
     const struct wi_meter_rest before = charge->rest;
     const int64_t rest_ns = wi_meter_rest(&charge->rest, now);
@@ -174,29 +173,10 @@ enum wi_gate_class wi_charge_class(const struct wi_route *route, const struct wi
     return class;
 }
 
-weir_time wi_charge_arrived(weir_server *server, int fd, weir_time now)
+weir_time wi_charge_arrived_in_stall(const struct wi_charge *charge, int fd, weir_time now)
 {
-    struct wi_charge *charge = &server->charge;
-    if (charge->gate == NULL)
-        return now;
-    if (wi_unlikely(wi_gate_due(charge->gate, now)))
-        tick(server, now);
-    if (wi_likely(!wi_stall_is_recent(&charge->stall, now)))
-        return now;
     const int64_t age_ns = wi_transport_data_age(fd);
     return wi_stall_arrived(&charge->stall, now, age_ns > 0 ? age_ns : 0);
-}
-
-enum wi_gate_verdict wi_charge_ask(weir_server *server, const struct wi_gate_ask *ask,
-                                   struct wi_gate_ticket *ticket)
-{
-    struct wi_gate *gate = server->charge.gate;
-    if (gate == NULL)
-        return WI_GATE_ADMIT;
-    if (wi_likely(ask->class < WI_GATE_CLASSES))
-        return wi_gate_ask(gate, ask, ticket);
-    wi_gate_pass(ask->route, ticket);
-    return WI_GATE_ADMIT;
 }
 
 enum wi_gate_verdict wi_charge_ask_thread(weir_server *server, const struct wi_gate_ask *ask,
@@ -259,5 +239,5 @@ void wi_charge_end(struct weir_request *request)
     if (wi_unlikely(has_thread_of_pool(request)))
         wi_places_ended(server->charge.threads, &request->ticket, now - request->ready);
     if (wi_unlikely(wi_gate_due(gate, now)))
-        tick(server, now);
+        wi_charge_tick(&server->charge, now);
 }

@@ -59,15 +59,38 @@ enum wi_gate_class wi_charge_class_of(enum weir_admission admission);
 enum wi_gate_class wi_charge_class(const struct wi_route *route, const struct wi_http_head *head,
                                    const char *text);
 
+/* For wi_charge_arrived(): a tick, for who was told that it is due; and where the process stood
+ * still lately. */
+void wi_charge_tick(struct wi_charge *charge, weir_time now);
+weir_time wi_charge_arrived_in_stall(const struct wi_charge *charge, int fd, weir_time now);
+
 /* At the time `now`, for wi_gate_ask.arrived: since when a request that was just read from that
  * socket has been there, as far as it waited because the process stood still; else now.  Ticks. */
-weir_time wi_charge_arrived(weir_server *server, int fd, weir_time now);
+static inline weir_time wi_charge_arrived(struct wi_charge *charge, int fd, weir_time now)
+{
+    if (charge->gate == NULL)
+        return now;
+    if (wi_unlikely(wi_gate_due(charge->gate, now)))
+        wi_charge_tick(charge, now);
+    if (wi_likely(!wi_stall_is_recent(&charge->stall, now)))
+        return now;
+    return wi_charge_arrived_in_stall(charge, fd, now);
+}
 
 /* The verdict on a request, and its ticket.  WI_GATE_ADMIT where admission is off, and for what
  * must always be answered.  Where it is off nothing is measured, and *ticket stays as it is: all
  * zero. */
-enum wi_gate_verdict wi_charge_ask(weir_server *server, const struct wi_gate_ask *ask,
-                                   struct wi_gate_ticket *ticket);
+static inline enum wi_gate_verdict wi_charge_ask(struct wi_charge *charge,
+                                                 const struct wi_gate_ask *ask,
+                                                 struct wi_gate_ticket *ticket)
+{
+    if (charge->gate == NULL)
+        return WI_GATE_ADMIT;
+    if (wi_likely(ask->class < WI_GATE_CLASSES))
+        return wi_gate_ask(charge->gate, ask, ticket);
+    wi_gate_pass(ask->route, ticket);
+    return WI_GATE_ADMIT;
+}
 
 /* The same on a thread of the pool, which a request of a route with one also needs, when it was let
  * in.  Unless this is WI_GATE_ADMIT it has been dropped. */

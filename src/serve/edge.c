@@ -139,7 +139,8 @@ static enum step begin(struct wi_conn *conn, struct view *view, struct wi_arriva
     const struct wi_http_request *head = arrival->head;
     const struct wi_route *route = arrival->match->route->user;
     struct wi_gate_ask ask = { .now = arrival->at,
-                               .arrived = wi_charge_arrived(server, conn->io.watch.fd, arrival->at),
+                               .arrived = wi_charge_arrived(&server->charge, conn->io.watch.fd,
+                                                            arrival->at),
                                .deadline = arrival->deadline,
                                .route = route->index,
                                .client = conn->client,

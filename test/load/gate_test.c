@@ -238,7 +238,7 @@ static void count_measured(uint32_t route, int64_t step_ns)
     }
 }
 
-static void of_cheap_requests_one_in_eight_is_measured(void **state)
+static void of_cheap_requests_few_are_measured(void **state)
 {
     (void)state;
     const int64_t steps[] = { 6007, 10000, 8192, 1000000 };
@@ -247,7 +247,8 @@ static void of_cheap_requests_one_in_eight_is_measured(void **state)
         teach(3, CHEAP_NS, 0);
         count_measured(3, steps[i]);
         assert_int_equal(tickets[WI_GATE_MEASURE], 0);
-        assert_in_range(tickets[WI_GATE_MEASURE_SAMPLE], ASKS / 10, ASKS / 6);
+        assert_in_range(tickets[WI_GATE_MEASURE_SAMPLE], 3 * ASKS / WI_GATE_SAMPLE / 4,
+                        5 * ASKS / WI_GATE_SAMPLE / 4);
     }
 }
 
@@ -276,6 +277,16 @@ static void all_are_measured_where_that_matters(void **state)
     assert_int_equal(tickets[WI_GATE_MEASURE], ASKS);
     wi_gate_pass(5, &ticket);
     assert_int_equal(ticket.measure, WI_GATE_MEASURE);
+
+    open_gate(1, 0);
+    teach(5, CHEAP_NS, 0);
+    const struct wi_gate_ask waited = { .now = NOW, /* they stood before a stall of ours */
+                                        .arrived = NOW - 20 * MS,
+                                        .deadline = WEIR_NO_DEADLINE,
+                                        .route = 5,
+                                        .class = WI_GATE_INTERACTIVE };
+    assert_int_equal(wi_gate_ask(&gate, &waited, &ticket), WI_GATE_ADMIT);
+    assert_int_equal(ticket.measure, WI_GATE_MEASURE);
 }
 
 /* The backlog after a cheap request that was a sample, or was not, and took `work_ns`. */
@@ -290,14 +301,14 @@ static int64_t backlog_after(int64_t work_ns, bool sample)
     return backlog(NOW);
 }
 
-static void a_sample_stands_for_eight(void **state)
+static void a_sample_stands_for_many(void **state)
 {
     (void)state;
     assert_int_equal(backlog_after(3 * CHEAP_NS, false), 3 * CHEAP_NS);
-    assert_int_equal(backlog_after(3 * CHEAP_NS, true), CHEAP_NS + 8 * 2 * CHEAP_NS);
-    /* A pause is nobody's: what counts of it is 32 times the mean and 1 ms, and not eight times. */
-    assert_in_range(backlog_after(MS, true), 7 * MS, 8 * MS);
-    assert_in_range(backlog_after(WEIR_NS_PER_S, true), 9 * MS, 10 * MS + CHEAP_NS);
+    assert_int_equal(backlog_after(3 * CHEAP_NS, true), CHEAP_NS + WI_GATE_SAMPLE * 2 * CHEAP_NS);
+    /* But a slice that a pause fell into does not: it counts for 10 ms at most. */
+    assert_in_range(backlog_after(MS / 4, true), WI_GATE_SAMPLE * MS / 5, WI_GATE_SAMPLE * MS / 4);
+    assert_int_equal(backlog_after(WEIR_NS_PER_S, true), 10 * MS + CHEAP_NS);
 }
 
 /* Workers that requests get after half a second in which a worker did nothing but believed
@@ -603,9 +614,9 @@ int main(void)
         cmocka_unit_test_setup(a_free_slot_refuses_nobody, set_up),
         cmocka_unit_test_setup(who_would_be_late_is_told_at_once, set_up),
         cmocka_unit_test_setup(a_far_deadline_refuses_as_many_as_none, set_up),
-        cmocka_unit_test_setup(of_cheap_requests_one_in_eight_is_measured, set_up),
+        cmocka_unit_test_setup(of_cheap_requests_few_are_measured, set_up),
         cmocka_unit_test_setup(all_are_measured_where_that_matters, set_up),
-        cmocka_unit_test_setup(a_sample_stands_for_eight, set_up),
+        cmocka_unit_test_setup(a_sample_stands_for_many, set_up),
         cmocka_unit_test_setup(what_is_believed_is_no_overhead, set_up),
         cmocka_unit_test_setup(routes_beyond_the_last_share_it, set_up),
         cmocka_unit_test_setup(who_is_not_asked_for_is_charged_in_the_end, set_up),

@@ -43,7 +43,7 @@ static enum wi_verdict ask(weir_server *server, weir_time now, enum wi_gate_clas
                            struct wi_gate_ticket *ticket)
 {
     struct wi_gate_ask ask = { .now = now,
-                               .arrived = wi_charge_arrived(server, -1, now),
+                               .arrived = wi_charge_arrived(&server->charge, -1, now),
                                .deadline = WEIR_NO_DEADLINE,
                                .route = ROUTE,
                                .class = class };
@@ -229,14 +229,14 @@ static void a_stall_is_forgiven_to_who_waited_through_it(void **state)
     await_old_bytes(listener, client, &old, 20 * WEIR_NS_PER_MS);
 
     const weir_time before = weir_now();
-    assert_int_equal(wi_charge_arrived(server, old, before), before);
-    assert_int_equal(wi_charge_arrived(server, old, before + 6 * WEIR_NS_PER_MS),
+    assert_int_equal(wi_charge_arrived(&server->charge, old, before), before);
+    assert_int_equal(wi_charge_arrived(&server->charge, old, before + 6 * WEIR_NS_PER_MS),
                      before + 6 * WEIR_NS_PER_MS);
     const weir_time after = before + WEIR_NS_PER_S;
-    const weir_time from = wi_charge_arrived(server, old, after);
+    const weir_time from = wi_charge_arrived(&server->charge, old, after);
     assert_in_range(from, after - WI_STALL_MAX_NS, after - WI_STALL_MIN_NS);
-    assert_int_equal(wi_charge_arrived(server, -1, after), after);
-    assert_int_equal(wi_charge_arrived(server, old, after + 1), from);
+    assert_int_equal(wi_charge_arrived(&server->charge, -1, after), after);
+    assert_int_equal(wi_charge_arrived(&server->charge, old, after + 1), from);
     wi_socket_close(old);
     wi_socket_close(client);
     wi_socket_close(listener);
