@@ -7,12 +7,6 @@
 /* Over which work is remembered: several requests of each of fifty clients. */
 #define MEMORY_S 1.0
 
-/* So many more are reckoned with, or one that is alone were not heavy, and known only when others
- * have been refused for his sake. */
-enum {
-    EXPECTED = 3
-};
-
 /* What marks a client as there: it fades within 64 ticks. */
 #define PRESENT_US 64
 
@@ -24,9 +18,9 @@ static const wi_atomic_i64 *cell_of(const struct wi_fair *fair, int row, uint32_
     return &fair->cells[row][(mixed >> (8 * row)) % WI_FAIR_CELLS];
 }
 
-void wi_fair_init(struct wi_fair *fair)
+void wi_fair_init(struct wi_fair *fair, int expected)
 {
-    *fair = (struct wi_fair){ .heavy_from = { INT64_MAX } };
+    *fair = (struct wi_fair){ .expected = expected, .heavy_from = { INT64_MAX } };
 }
 
 bool wi_fair_is_heavy(const struct wi_fair *fair, uint32_t client)
@@ -77,5 +71,6 @@ void wi_fair_tick(struct wi_fair *fair, double dt_s)
             active += row == 0;
         }
     }
-    wi_store_relaxed(&fair->heavy_from, active == 0 ? INT64_MAX : total * 2 / (active + EXPECTED));
+    wi_store_relaxed(&fair->heavy_from,
+                     active == 0 ? INT64_MAX : total * 2 / (active + fair->expected));
 }

@@ -46,7 +46,8 @@ void wi_gate_init(struct wi_gate *gate, const struct wi_gate_opts *opts, weir_ti
     wi_store_relaxed(&gate->brake_m, 1000);
     wi_vqueue_init(&gate->work, opts->workers, now);
     wi_vqueue_init(&gate->held, opts->slots > 0 ? (double)opts->slots : 1.0, now);
-    wi_fair_init(&gate->fair);
+    wi_fair_init(&gate->fair, 3);
+    wi_fair_init(&gate->shares, 1);
     wi_store_relaxed(&gate->plain_ask, gate->slots == 0);
     for (int i = 0; i < WI_GATE_ROUTES; i++) {
         wi_cost_init(&gate->routes[i].work);
@@ -90,13 +91,24 @@ static bool is_late(const struct wi_gate *gate, const struct wi_gate_ask *ask, i
     return left - (work_ns < left / 2 ? work_ns : left / 2) < wait;
 }
 
+/* Whether the route takes more than its share of the work while there is not enough for all.  Then
+ * its requests leave room, or cheap ones would find the queue full whenever they come. */
+static bool is_greedy(const struct wi_gate *gate, uint32_t route)
+{
+    return wi_load_relaxed(&gate->crowded) != 0 && wi_fair_is_heavy(&gate->shares, route + 1);
+}
+
 WI_INLINE bool take_work(struct wi_gate *gate, const struct wi_gate_ask *ask, int rank,
                          struct wi_gate_ticket *ticket)
 {
     const int64_t work = estimate(gate, &gate->routes[ticket->route].work);
     wi_vqueue_offer(&gate->work, rank, work);
+    wi_vqueue_offer_dear(&gate->work, work);
     ticket->work_ns = wi_vqueue_bound(&gate->work, work);
-    ticket->wait_ns = wi_vqueue_take(&gate->work, rank, ticket->work_ns, ask->now, since(ask));
+    ticket->wait_ns =
+        wi_unlikely(is_greedy(gate, ticket->route))
+            ? wi_vqueue_take_sparing(&gate->work, rank, ticket->work_ns, ask->now, since(ask))
+            : wi_vqueue_take(&gate->work, rank, ticket->work_ns, ask->now, since(ask));
     if (wi_likely(ticket->wait_ns >= 0))
         return true;
     if (!ask->idle)
@@ -157,7 +169,13 @@ static __attribute__((noinline)) enum wi_gate_verdict ask_fully(struct wi_gate *
                                                                 struct wi_gate_ticket *ticket)
 {
     const enum wi_gate_verdict verdict = decide(gate, ask, ticket);
-    if (wi_load_relaxed(&gate->crowded) == 0 || ask->client == 0)
+    if (wi_load_relaxed(&gate->crowded) == 0)
+        return verdict;
+    if (verdict == WI_GATE_ADMIT)
+        wi_fair_admitted(&gate->shares, ticket->route + 1, ticket->work_ns);
+    else
+        wi_fair_refused(&gate->shares, ticket->route + 1);
+    if (ask->client == 0)
         return verdict;
     if (verdict == WI_GATE_ADMIT)
         wi_fair_admitted(&gate->fair, ask->client, ticket->work_ns);
@@ -331,8 +349,11 @@ void wi_gate_tick(struct wi_gate *gate, weir_time now, int64_t overhead_ns)
             wi_vqueue_tick(&gate->held, dt_s, (double)gate->slots, (double)gate->slots);
         const bool crowded = load_m(gate) > 1000;
         /* Also until the last overload is forgotten, or the next would begin with its verdicts. */
-        if (crowded || wi_load_relaxed(&gate->crowded) != 0 || wi_fair_remembers(&gate->fair))
+        const bool were_crowded = wi_load_relaxed(&gate->crowded) != 0;
+        if (crowded || were_crowded || wi_fair_remembers(&gate->fair))
             wi_fair_tick(&gate->fair, dt_s);
+        if (crowded || were_crowded || wi_fair_remembers(&gate->shares))
+            wi_fair_tick(&gate->shares, dt_s);
         wi_store_relaxed(&gate->crowded, crowded);
         wi_store_relaxed(&gate->plain_ask, !crowded && by == 1.0 && gate->slots == 0);
         const double cost_s = wi_vqueue_cost_s(&gate->work);

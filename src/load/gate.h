@@ -32,6 +32,9 @@
  * Rank: class first, then whether the client takes more than its share (fair.h; asked for in
  * overload only).  Each rank's depth follows from the load of itself and the ranks above.
  *
+ * A route that takes more than its share of the work, in overload, leaves room for others: it is
+ * let in where two like it fit (fair.h, with routes in the place of clients).
+ *
  * Bounds: WI_GATE_ROUTES routes are told apart, the rest share the last.  A cost counts for at most
  * WI_COST_MAX_NS, whatever is reported.  Memory is the struct.
  *
@@ -141,7 +144,8 @@ struct wi_gate {
     wi_atomic_i64 unknown;   /* what a route without history is taken to cost */
     struct wi_vqueue work;
     struct wi_vqueue held;
-    struct wi_fair fair;
+    struct wi_fair fair;   /* of clients */
+    struct wi_fair shares; /* of routes */
     struct wi_gate_route routes[WI_GATE_ROUTES];
     /* atomic: for readers */
     wi_atomic_i64 capacity_m; /* workers that requests get, in thousandths */

@@ -55,9 +55,25 @@ double wi_vqueue_cost_s(const struct wi_vqueue *queue)
     return queue->count_rate > 0.0 ? work / queue->count_rate : 0.0;
 }
 
+/* What a request that finds another one at work will find, as a rule: the mean weighted by cost, if
+ * those that are dear and those that are not have one cost each. */
+static double grain_s(const struct wi_vqueue *queue)
+{
+    double work = 0.0;
+    for (int rank = 0; rank < WI_RANKS; rank++)
+        work += queue->work_rate[rank];
+    const double cheap = work - queue->dear_rate;
+    const double cheap_count = queue->count_rate - queue->dear_count_rate;
+    if (queue->dear_count_rate <= 0.0 || cheap <= 0.0 || cheap_count <= 0.0)
+        return wi_vqueue_cost_s(queue);
+    return (queue->dear_rate * queue->dear_rate / queue->dear_count_rate +
+            cheap * cheap / cheap_count) /
+           work;
+}
+
 void wi_vqueue_tick(struct wi_vqueue *queue, double dt_s, double capacity, double rate)
 {
-    const double tau_s = wi_depth_s(0.0, wi_vqueue_cost_s(queue), queue->servers);
+    const double tau_s = wi_depth_s(0.0, grain_s(queue), queue->servers);
     const double weight = dt_s / (tau_s + dt_s);
     const double slow_weight = dt_s / (SLOWER * tau_s + dt_s);
     double count = 0.0;
@@ -70,7 +86,12 @@ void wi_vqueue_tick(struct wi_vqueue *queue, double dt_s, double capacity, doubl
     }
     queue->count_rate += weight * (count / dt_s - queue->count_rate);
 
-    const double cost_s = wi_vqueue_cost_s(queue);
+    const uint64_t dear = wi_swap_acq_rel(&queue->dear, 0);
+    queue->dear_rate += weight * (wi_tally_s(dear) / dt_s - queue->dear_rate);
+    queue->dear_count_rate += weight * (wi_tally_count(dear) / dt_s - queue->dear_count_rate);
+
+    wi_store_relaxed(&queue->mean, ns(wi_vqueue_cost_s(queue)));
+    const double cost_s = grain_s(queue);
     double fast = 0.0;
     double slow = 0.0;
     for (int rank = WI_RANKS - 1; rank >= 0; rank--) {

@@ -15,6 +15,9 @@
  * (r - 1) / (r^(K+1) - 1) of the time (M/M/1/K); WI_VQUEUE_IDLE of that is what we grant for the
  * shortest queue: 32 requests at 1.1, 8 at 2, 4 at 5.
  *
+ * A request of the depth is one as who waits finds it at work: where few cost much, mostly one of
+ * those.  Its cost is the mean weighted by cost, of two kinds: above the mean, and not.
+ *
  * Invariant: the word is at most WI_VQUEUE_AHEAD_MAX_NS ahead of the clock after an ask.
  * Threads: asks, gives and offers from any; ticks one at a time, which the caller sees to. */
 
@@ -42,16 +45,20 @@ struct wi_vqueue {
     char apart[WI_APART_BYTES]; /* what all write is on other lines than what all read */
     wi_atomic_i64 done_at;      /* the word */
     wi_atomic_i64 ns_per_cost;  /* 1 / rate, times 2^WI_VQUEUE_RATE_SHIFT */
+    wi_atomic_i64 mean;         /* cost of what is offered */
     wi_atomic_i64 cost_max;     /* one request counts for at most this at once */
     wi_atomic_i64 depth[WI_RANKS];
     char apart_too[WI_APART_BYTES];
     wi_atomic_u64 offered[WI_RANKS]; /* since the last tick: see wi_tally() */
+    wi_atomic_u64 dear;              /* of that, what costs more than the mean */
     /* atomic: for readers */
     wi_atomic_i64 load_m[WI_RANKS]; /* offered over capacity, of the rank and above; thousandths */
     /* guarded by the tick's turn */
     double work_rate[WI_RANKS]; /* offered cost per second, in servers */
     double slow_rate[WI_RANKS]; /* the same over longer */
     double count_rate;          /* requests per second */
+    double dear_rate;           /* as work_rate and count_rate, of the dear ones */
+    double dear_count_rate;
 };
 
 /* A count and a sum of times, also negative ones, in one word, so that one addition keeps both: 16
@@ -99,6 +106,13 @@ static inline void wi_vqueue_offer(struct wi_vqueue *queue, int rank, int64_t co
     (void)wi_add_relaxed(&queue->offered[rank], wi_tally(cost_ns));
 }
 
+/* The same beside it, for what costs more than the mean. */
+static inline void wi_vqueue_offer_dear(struct wi_vqueue *queue, int64_t cost_ns)
+{
+    if (cost_ns > wi_load_relaxed(&queue->mean))
+        (void)wi_add_relaxed(&queue->dear, wi_tally(cost_ns));
+}
+
 /* Time that a request would wait; not negative. */
 int64_t wi_vqueue_backlog(const struct wi_vqueue *queue, weir_time now);
 
@@ -119,14 +133,11 @@ static inline int64_t wi_vqueue_take_at_once(struct wi_vqueue *queue, int rank, 
     return wait;
 }
 
-/* Takes in `cost_ns` if the backlog is within the rank's depth: the time that it will wait, else
- * -1.  Time since `since` (at most now) in which the queue stood empty is not lost: so a pause of
- * ours is not taken for a surge. */
-static inline int64_t wi_vqueue_take(struct wi_vqueue *queue, int rank, int64_t cost_ns,
-                                     weir_time now, weir_time since)
+/* Takes in `cost_ns` if the backlog is at most `most`, both as times to wait. */
+static inline int64_t wi_vqueue_take_within(struct wi_vqueue *queue, int64_t most, int64_t charge,
+                                            weir_time now, weir_time since)
 {
-    const int64_t latest = now + wi_load_relaxed(&queue->depth[rank]);
-    const int64_t charge = wi_vqueue_ns(queue, cost_ns);
+    const int64_t latest = now + most;
     int64_t done_at = wi_load_relaxed(&queue->done_at);
     for (;;) {
         const int64_t start = done_at > since ? done_at : since;
@@ -138,6 +149,25 @@ static inline int64_t wi_vqueue_take(struct wi_vqueue *queue, int rank, int64_t 
         if (wi_likely(wi_cas_acq_rel(&queue->done_at, &done_at, start + charge)))
             return start > now ? start - now : 0;
     }
+}
+
+/* Takes in `cost_ns` if the backlog is within the rank's depth: the time that it will wait, else
+ * -1.  Time since `since` (at most now) in which the queue stood empty is not lost: so a pause of
+ * ours is not taken for a surge. */
+static inline int64_t wi_vqueue_take(struct wi_vqueue *queue, int rank, int64_t cost_ns,
+                                     weir_time now, weir_time since)
+{
+    const int64_t depth = wi_load_relaxed(&queue->depth[rank]);
+    return wi_vqueue_take_within(queue, depth, wi_vqueue_ns(queue, cost_ns), now, since);
+}
+
+/* The same for who has to leave room: two like it must fit, or nothing may wait. */
+static inline int64_t wi_vqueue_take_sparing(struct wi_vqueue *queue, int rank, int64_t cost_ns,
+                                             weir_time now, weir_time since)
+{
+    const int64_t charge = wi_vqueue_ns(queue, cost_ns);
+    const int64_t left = wi_load_relaxed(&queue->depth[rank]) - 2 * charge;
+    return wi_vqueue_take_within(queue, left > 0 ? left : 0, charge, now, since);
 }
 
 /* Takes in whatever the backlog is. */

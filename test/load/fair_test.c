@@ -17,7 +17,7 @@ static struct wi_fair fair;
 static int set_up(void **state)
 {
     (void)state;
-    wi_fair_init(&fair);
+    wi_fair_init(&fair, 3);
     return 0;
 }
 
@@ -73,7 +73,7 @@ static void few_equal_clients_are_all_alike(void **state)
 {
     (void)state;
     for (int clients = 2; clients <= 8; clients++) {
-        wi_fair_init(&fair);
+        wi_fair_init(&fair, 3);
         for (int round = 0; round < 100; round++) {
             for (int i = 0; i < clients; i++)
                 wi_fair_admitted(&fair, client(i), 5 * MS);

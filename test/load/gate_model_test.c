@@ -5,6 +5,7 @@
  *
  * By hand:   gate_model_test table [law]     steady loads, all workloads
  *            gate_model_test rows [law]      the other rows
+ *            gate_model_test slow [law]      a slow route beside a cheap one
  *            gate_model_test capacity        what model_work.c has as usable
  * where law is gate (as shipped), none, fixed, codel, or the gate without a part of it:
  * no-correction, no-brake, no-ranks, no-doubt (all are measured by samples).
@@ -204,6 +205,23 @@ static void who_is_alone_is_known_before_others_come(void **state)
     }
 }
 
+static void cheap_routes_flow_beside_a_slow_one(void **state)
+{
+    (void)state;
+    const enum model_work some[] = { MODEL_CPU2, MODEL_W1, MODEL_W3 };
+    for (size_t i = 0; i < wi_count_of(some); i++) {
+        const struct row_setting s = setting(some[i], 1);
+        struct row_slow row = row_slow_route(&s, 0.5);
+        expect(row.cheap_ok >= 0.95, "cheap answered at 0.7", &s, row.cheap_ok);
+        for (double load = 5.0; load < 100.0; load *= 10.0) {
+            row = row_slow_route(&s, load);
+            expect(row.cheap_ok >= 0.99, "cheap answered", &s, row.cheap_ok);
+            expect(row.slow_goodput >= 0.75, "goodput of the slow", &s, row.slow_goodput);
+            expect(row.slow_late <= 0.001, "slow late", &s, row.slow_late);
+        }
+    }
+}
+
 static void a_pause_is_nobodys_fault(void **state)
 {
     (void)state;
@@ -399,7 +417,7 @@ static void print_table(const struct law *law)
     for (size_t j = 0; j < wi_count_of(loads); j++)
         printf(" %14.2f", loads[j]);
     for (int work = 0; work < MODEL_WORKS; work++) {
-        if (work == MODEL_WAIT50)
+        if (work == MODEL_WAIT50 || work == MODEL_SLOW)
             continue;
         printf("\n%-6s", model_work_name((enum model_work)work));
         for (size_t j = 0; j < wi_count_of(loads); j++) {
@@ -421,7 +439,7 @@ static void print_rows(const struct law *law)
            "1 s after", "goodput", "of off.", "% ok", "% ok", "% ref.", "goodput", "% at 2",
            "p99 ms");
     for (int work = 0; work < MODEL_WORKS; work++) {
-        if (work == MODEL_WAIT50 || work == MODEL_W4)
+        if (work == MODEL_WAIT50 || work == MODEL_W4 || work == MODEL_SLOW)
             continue;
         const struct row_setting s = by_hand(law, (enum model_work)work, 1);
         const struct row_step five = row_step(&s, 5.0);
@@ -438,11 +456,28 @@ static void print_rows(const struct law *law)
     }
 }
 
+static void print_slow(const struct law *law)
+{
+    const double loads[] = { 0.5, 1.0, 1.5, 2.0, 5.0, 50.0 };
+    for (int work = 0; work < MODEL_WORKS; work++) {
+        if (work != MODEL_CPU2 && work != MODEL_W1 && work != MODEL_W3)
+            continue;
+        for (size_t j = 0; j < wi_count_of(loads); j++) {
+            const struct row_setting s = by_hand(law, (enum model_work)work, 1);
+            const struct row_slow row = row_slow_route(&s, loads[j]);
+            printf(
+                "%-6s %4.1f: cheap ok %6.2f %%, slow %4.2f C, late %4.2f, p50 %3.0f p99 %4.0f ms\n",
+                model_work_name((enum model_work)work), loads[j], 100.0 * row.cheap_ok,
+                row.slow_goodput, row.slow_late, row.p50_ms, row.p99_ms);
+        }
+    }
+}
+
 static void print_capacity(void)
 {
     const struct law none = { "none", MODEL_NONE, 0, false };
     for (int work = 0; work < MODEL_WORKS; work++) {
-        if (work == MODEL_W4)
+        if (work == MODEL_W4 || work == MODEL_SLOW)
             continue; /* always has answers later than its clients wait */
         double sum = 0.0;
         for (uint64_t seed = 1; seed <= 5; seed++) {
@@ -471,6 +506,8 @@ static int run_by_hand(int argc, char **argv)
         print_table(law);
     else if (strcmp(argv[1], "rows") == 0)
         print_rows(law);
+    else if (strcmp(argv[1], "slow") == 0)
+        print_slow(law);
     else if (strcmp(argv[1], "capacity") == 0)
         print_capacity();
     else
@@ -499,6 +536,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(interactive_requests_pass_before_batch),
         cmocka_unit_test(one_client_cannot_crowd_out_the_others),
         cmocka_unit_test(who_is_alone_is_known_before_others_come),
+        cmocka_unit_test(cheap_routes_flow_beside_a_slow_one),
         cmocka_unit_test(a_pause_is_nobodys_fault),
         cmocka_unit_test(halved_processors_are_followed),
         cmocka_unit_test(hopeless_requests_are_not_started),

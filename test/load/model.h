@@ -39,6 +39,7 @@ struct model_stream {
     double from_s;       /* before, nobody sends */
     int clients;         /* that share it evenly; at least 1 */
     bool batch;
+    bool slow;          /* what they ask for is MODEL_SLOW */
     double deadline_ms; /* told to the server; 0: none */
 };
 

@@ -7,7 +7,8 @@ static void fill(struct request *r)
 {
     const double at_s = seconds_of(w.now);
     const bool slow = at_s >= w.opts->slow_from_s && at_s < w.opts->slow_to_s;
-    r->stages = model_work_draw(w.opts->work, &w.rng, slow ? w.opts->slow_by : 1.0);
+    const enum model_work work = w.opts->streams[r->stream].slow ? MODEL_SLOW : w.opts->work;
+    r->stages = model_work_draw(work, &w.rng, slow ? w.opts->slow_by : 1.0);
 }
 
 double stream_rate(const struct model_stream *stream)

@@ -13,10 +13,11 @@ static const struct {
     double alone_ms;
     double usable;
 } facts[MODEL_WORKS] = {
-    [MODEL_W0] = { "w0", 1000, 0.7, 0.96 },     [MODEL_W1] = { "w1", 1000, 1.0, 0.98 },
-    [MODEL_W2] = { "w2", 500, 50.5, 0.99 },     [MODEL_W3] = { "w3", 680, 0.2, 0.93 },
-    [MODEL_W4] = { "w4", 500, 347, 0.99 },      [MODEL_CPU2] = { "cpu2", 2000, 2.0, 0.97 },
-    [MODEL_WAIT50] = { "wait50", 50, 50, 1.0 }, [MODEL_MIXED] = { "mixed", 680, 0.2, 0.93 },
+    [MODEL_W0] = { "w0", 1000, 0.7, 0.96 },       [MODEL_W1] = { "w1", 1000, 1.0, 0.98 },
+    [MODEL_W2] = { "w2", 500, 50.5, 0.99 },       [MODEL_W3] = { "w3", 680, 0.2, 0.93 },
+    [MODEL_W4] = { "w4", 500, 347, 0.99 },        [MODEL_CPU2] = { "cpu2", 2000, 2.0, 0.97 },
+    [MODEL_WAIT50] = { "wait50", 50, 50, 1.0 },   [MODEL_MIXED] = { "mixed", 680, 0.2, 0.93 },
+    [MODEL_SLOW] = { "slow", 200000, 200, 0.97 },
 };
 
 double model_exponential(struct wi_rng *rng, double mean)
@@ -59,6 +60,9 @@ struct model_stages model_work_draw(enum model_work work, struct wi_rng *rng, do
         sleep = 50 * ms;
         second = 30 * us;
         break;
+    case MODEL_SLOW:
+        first = 200 * ms * slower;
+        break;
     case MODEL_WORKS:
         break;
     }
@@ -66,7 +70,9 @@ struct model_stages model_work_draw(enum model_work work, struct wi_rng *rng, do
         .first_ns = (int64_t)first,
         .sleep_ns = (int64_t)sleep,
         .second_ns = (int64_t)second,
-        .route = work == MODEL_MIXED && rare ? 1 : 0,
+        .route = work == MODEL_SLOW            ? 2
+                 : work == MODEL_MIXED && rare ? 1
+                                               : 0,
     };
 }
 

@@ -17,6 +17,7 @@ enum model_work {
     MODEL_CPU2,   /* 2 ms of CPU */
     MODEL_WAIT50, /* 0.02 ms of CPU, 50 ms of sleep, 0.03 ms of CPU */
     MODEL_MIXED,  /* as W3, either part with a route of its own */
+    MODEL_SLOW,   /* 200 ms of CPU, on a route of its own */
     MODEL_WORKS
 };
 

@@ -161,6 +161,25 @@ struct row_two row_hog_first(const struct row_setting *setting)
     return two(&opts);
 }
 
+struct row_slow row_slow_route(const struct row_setting *setting, double load)
+{
+    struct model_opts opts = options(setting, 12.0, 2.0);
+    const double times = model_work_cost_ns(MODEL_SLOW) / model_work_cost_ns(setting->work);
+    opts.rankless = true; /* one client, as all are behind a proxy */
+    opts.streams[0].load = 0.2;
+    opts.streams[1] = (struct model_stream){ .load = load / times, .slow = true };
+    model_run(&opts, &outcome);
+    const int64_t decided =
+        outcome.stream_ok[0] + outcome.stream_late[0] + outcome.stream_refused[0];
+    return (struct row_slow){
+        .cheap_ok = share(outcome.stream_ok[0], decided),
+        .slow_goodput = (double)outcome.stream_ok[1] * times / 10.0 / opts.capacity,
+        .slow_late = share(outcome.stream_late[1], outcome.stream_late[1] + outcome.stream_ok[1]),
+        .p50_ms = (double)wi_hist_percentile(&outcome.latency, 50.0) * 1e-6,
+        .p99_ms = (double)wi_hist_percentile(&outcome.latency, 99.0) * 1e-6,
+    };
+}
+
 double row_pause(const struct row_setting *setting)
 {
     struct model_opts opts = options(setting, 21.0, 1.0);

@@ -69,6 +69,17 @@ struct row_two row_hog(const struct row_setting *setting);
 /* The same, but the one has been alone for 2 s when the fifty come: the first 4 s of that. */
 struct row_two row_hog_first(const struct row_setting *setting);
 
+/* Cheap requests at a fifth of the capacity beside a route of 200 ms that is asked for `load` times
+ * it, all by one client. */
+struct row_slow {
+    double cheap_ok;     /* share of the cheap ones */
+    double slow_goodput; /* of the capacity */
+    double slow_late;    /* of those that were answered */
+    double p50_ms, p99_ms;
+};
+
+struct row_slow row_slow_route(const struct row_setting *setting, double load);
+
 /* Everything stands still for 200 ms every 5 s, at half of the capacity: share refused. */
 double row_pause(const struct row_setting *setting);
 

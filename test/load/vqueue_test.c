@@ -129,6 +129,34 @@ static void an_idle_past_gives_no_credit(void **state)
     assert_int_equal(fill(10, NOW, NOW), 11);
 }
 
+static void who_leaves_room_for_others_is_taken_where_two_like_it_fit(void **state)
+{
+    (void)state;
+    assert_true(wi_vqueue_take(&queue, RANK, 20 * MS, NOW, NOW) >= 0);
+    assert_int_equal(wi_vqueue_take_sparing(&queue, RANK, 41 * MS, NOW, NOW), -1);
+    assert_int_equal(wi_vqueue_take_sparing(&queue, RANK, 40 * MS, NOW, NOW), 20 * MS);
+    /* What fits nowhere is taken where nothing waits. */
+    assert_int_equal(wi_vqueue_take_sparing(&queue, RANK, 90 * MS, NOW + 59 * MS, NOW), -1);
+    assert_int_equal(wi_vqueue_take_sparing(&queue, RANK, 90 * MS, NOW + 60 * MS, NOW), 0);
+}
+
+/* One of 200 ms a second, and a hundred of 1 ms: who finds another at work mostly finds that. */
+static void few_dear_requests_make_the_queue_long(void **state)
+{
+    (void)state;
+    for (int tick = 0; tick < 4000; tick++) {
+        const int64_t cost = tick % 200 == 0 ? 200 * MS : tick % 2 == 0 ? MS : 0;
+        if (cost > 0) {
+            wi_vqueue_offer(&queue, RANK, cost);
+            wi_vqueue_offer_dear(&queue, cost);
+        }
+        wi_vqueue_tick(&queue, 0.005, 1.0, 1.0);
+    }
+    assert_true(wi_vqueue_cost_s(&queue) < 0.01);
+    assert_int_equal(wi_load_relaxed(&queue.depth[RANK]), 500 * MS);
+    assert_int_equal(wi_load_relaxed(&queue.cost_max), 500 * MS);
+}
+
 static void overload_makes_the_queue_short(void **state)
 {
     (void)state;
@@ -266,6 +294,8 @@ int main(void)
         cmocka_unit_test_setup(a_pause_is_not_taken_for_a_surge, set_up),
         cmocka_unit_test_setup(what_is_given_back_can_be_taken_again, set_up),
         cmocka_unit_test_setup(an_idle_past_gives_no_credit, set_up),
+        cmocka_unit_test_setup(who_leaves_room_for_others_is_taken_where_two_like_it_fit, set_up),
+        cmocka_unit_test_setup(few_dear_requests_make_the_queue_long, set_up),
         cmocka_unit_test_setup(overload_makes_the_queue_short, set_up),
         cmocka_unit_test_setup(a_bunch_of_requests_is_no_overload, set_up),
         cmocka_unit_test(a_tally_keeps_count_and_sum_of_both_signs),
