@@ -25,6 +25,7 @@
 #include "sync/lock.h"
 #include "sync/wait.h"
 #include "task/extras.h"
+#include "task/meter.h"
 
 enum {
     THREADS_MAX_DEFAULT = 16,
@@ -70,6 +71,7 @@ struct job {
     void *arg;
     bool posted;               /* nobody waits */
     struct wi_extras **extras; /* the caller's, who waits */
+    struct wi_meter *meter;    /* the caller's, or NULL */
     weir_time deadline;        /* the caller's ambient one */
 };
 
@@ -113,7 +115,10 @@ static void run_job(struct weir_pool *pool, struct job *job)
     struct wi_region ambient;
     wi_extras_lend(job->extras);
     wi_region_begin(&ambient, wi_current_parker(), WI_REGION_TIMEOUT, job->deadline);
+    const int64_t since = job->meter != NULL ? wi_clock_thread_cpu() : 0;
     job->fn(job->arg);
+    if (job->meter != NULL)
+        wi_meter_repay(job->meter, wi_clock_thread_cpu() - since);
     wi_region_end(&ambient);
     wi_extras_lend(NULL);
     wi_lock(&pool->lock);
@@ -288,9 +293,11 @@ int weir_blocking(weir_pool *pool, void (*fn)(void *arg), void *arg, weir_time d
         return WEIR_ENOMEM;
     if (pool->process_id != wi_process_id())
         return WEIR_EFORKED;
-    struct job job = {
-        .fn = fn, .arg = arg, .extras = wi_extras_place(), .deadline = wi_current_parker()->deadline
-    };
+    struct job job = { .fn = fn,
+                       .arg = arg,
+                       .extras = wi_extras_place(),
+                       .meter = wi_meter_lend(),
+                       .deadline = wi_current_parker()->deadline };
     wi_wait_init(&job.wait, &job_waitable, pool);
     wi_waiter_init(&job.waiter, &job.wait, 0, &job);
     int rc = submit(pool, &job);

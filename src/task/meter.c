@@ -129,6 +129,18 @@ void wi_meter_end(struct weir_task *task)
     (void)wi_add_relaxed(&meter_of(above)->below_ns, ns);
 }
 
+struct wi_meter *wi_meter_lend(void)
+{
+    struct weir_task *task = wi_task_current();
+    return task != NULL && wi_task_is(task, WI_TASK_METERED) ? meter_of(task) : NULL;
+}
+
+void wi_meter_repay(struct wi_meter *meter, int64_t cpu_ns)
+{
+    (void)wi_add_relaxed(&outside_ns, cpu_ns);
+    (void)wi_add_relaxed(&meter->below_ns, cpu_ns); /* the waiter's end hands it over */
+}
+
 int64_t wi_meter_total(weir_time now)
 {
     int64_t total = wi_load_relaxed(&outside_ns);

@@ -11,6 +11,8 @@
  * That of a task on a thread of its own is CPU time, because others have the core while it is
  * blocked.
  *
+ * What a pool's thread works for a task that waits for it in weir_blocking() is CPU time as well.
+ *
  * A task that serves asks what it has cost (wi_meter_lap()), its children included: a child that
  * ends adds its own to that of who has opened its scope, and cannot outlive that.
  *
@@ -31,7 +33,7 @@ struct wi_meter {
     weir_time since;        /* of a stack's task that runs: what came before is in `spent_ns` */
     weir_time slice_since;  /* and when its slice began */
     int64_t spent_ns;       /* since the last lap */
-    wi_atomic_i64 below_ns; /* and by children that have ended */
+    wi_atomic_i64 below_ns; /* and by children that have ended, and on threads of pools */
 };
 
 /* Whether the calling task is metered. */
@@ -42,6 +44,11 @@ weir_time wi_meter_begin(void);
 
 /* What it has cost since it began or its last lap, until *now, which is set. */
 int64_t wi_meter_lap(weir_time *now);
+
+/* The meter of the calling task, for a thread that works for it while it waits; NULL if it is not
+ * metered.  That thread tells what it was, before the task goes on. */
+struct wi_meter *wi_meter_lend(void);
+void wi_meter_repay(struct wi_meter *meter, int64_t cpu_ns);
 
 /* What all metered tasks of the process have cost since it began, and those that run until now;
  * of those on threads of their own what they have told.  Any thread. */

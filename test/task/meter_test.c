@@ -14,6 +14,7 @@
 #include "os/clock.h"
 #include "support/run.h"
 #include "task/runtime.h"
+#include "weir/pool.h"
 
 enum {
     CHILDREN = 10,
@@ -109,6 +110,34 @@ static int waiting_body(void *arg)
             return 0;
     }
     CHECK(false);
+    return 0;
+}
+
+static void spin_elsewhere(void *arg)
+{
+    (void)arg;
+    spin(WORK_NS);
+}
+
+static int work_elsewhere(void *arg)
+{
+    (void)arg;
+    (void)wi_meter_begin();
+    CHECK_EQ(weir_blocking(NULL, spin_elsewhere, NULL, WEIR_NO_DEADLINE), 0);
+    weir_time now;
+    CHECK(wi_meter_lap(&now) >= WORK_NS);
+    return 0;
+}
+
+static int elsewhere_body(void *arg)
+{
+    (void)arg;
+    const int64_t before = wi_meter_total(weir_now());
+    serve(work_elsewhere, NULL);
+    CHECK(wi_meter_total(weir_now()) - before >= WORK_NS);
+    /* Of a task that is not metered it is nobody's. */
+    CHECK(wi_meter_lend() == NULL);
+    CHECK_EQ(weir_blocking(NULL, spin_elsewhere, NULL, WEIR_NO_DEADLINE), 0);
     return 0;
 }
 
@@ -252,6 +281,12 @@ static void waiting_costs_nothing(void **state)
     under_each(waiting_body);
 }
 
+static void what_a_pool_works_for_a_task_is_the_tasks(void **state)
+{
+    (void)state;
+    under_each(elsewhere_body);
+}
+
 static void what_children_cost_is_the_parents(void **state)
 {
     (void)state;
@@ -275,6 +310,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_lap_tells_what_came_since_the_last),
         cmocka_unit_test(waiting_costs_nothing),
+        cmocka_unit_test(what_a_pool_works_for_a_task_is_the_tasks),
         cmocka_unit_test(what_children_cost_is_the_parents),
         cmocka_unit_test(tasks_of_other_scopes_are_nobodys),
         cmocka_unit_test(plain_tasks_are_not_metered),
