@@ -216,6 +216,10 @@ struct weir_server_stats {
     int64_t backlog_ns;  /* how long a request that is admitted waits for its turn */
     int64_t depth_ns, depth_batch_ns; /* with how much of that one is still admitted */
     int64_t cost_ns;                  /* of a core, of a request that is offered, on average */
+    int64_t capacity_milli;           /* cores that requests get, in thousandths */
+    int64_t slots_load_milli; /* time of places, or of threads of the pool, that is asked for over
+                                 that which there is, in thousandths; the tighter; 0: no bound */
+    int64_t slots_backlog_ns; /* how long who is admitted waits for one */
 };
 /* Reads them.  Callers: any thread; never waits. */
 WEIR_API void weir_server_stats_read(weir_server *server, struct weir_server_stats *out);

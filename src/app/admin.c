@@ -22,7 +22,7 @@ enum {
     NO_FD = -1,
     IN_BYTES = 4096,
     HEAD_ROOM = 512, /* for the head of an answer, in front of its body */
-    BODY_BYTES = 65536,
+    BODY_BYTES = 81920,
     ACCEPTS_PER_EVENT = 16,
     REQUESTS_PER_EVENT = 16,
 };

@@ -98,6 +98,33 @@ static void write_processes(struct wi_text *out, const struct wi_metrics_view *v
     }
 }
 
+static void write_route_times(struct wi_text *out, const struct wi_charge_costs *costs,
+                              const char *metric, const char *help, const wi_atomic_i64 *times)
+{
+    begin(out, metric, "gauge", help);
+    for (int i = 0; i < WI_CHARGE_NAMES; i++) {
+        const int64_t ns = wi_load_relaxed(&times[i]);
+        if (ns <= 0 || costs->names[i][0] == '\0')
+            continue;
+        wi_text_add(out, "%s{route=\"", metric);
+        wi_metrics_escape(out, costs->names[i]);
+        wi_text_add(out, "\"}");
+        add_seconds(out, ns);
+    }
+}
+
+static void write_routes(struct wi_text *out, const struct wi_charge_costs *costs)
+{
+    if (costs == NULL || wi_load_acquire(&costs->named) != 2)
+        return;
+    write_route_times(out, costs, "weir_route_cost_seconds",
+                      "What a request of the route takes of a core, lately; the first 64 routes.",
+                      costs->work_ns);
+    write_route_times(out, costs, "weir_route_held_seconds",
+                      "For how long it holds its place or thread, where these are bounded.",
+                      costs->held_ns);
+}
+
 void wi_metrics_write(struct wi_text *out, const struct wi_metrics_view *view)
 {
     write_info(out, "weir_build_info", "The version of weir.", "version", view->version);
@@ -124,5 +151,6 @@ void wi_metrics_write(struct wi_text *out, const struct wi_metrics_view *view)
     wi_text_add(out, "weir_respawns_total %" PRId64 "\n", view->respawns);
 
     write_numbers(out, view);
+    write_routes(out, view->costs);
     write_processes(out, view);
 }

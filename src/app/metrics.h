@@ -10,6 +10,7 @@
 #include "app/numbers.h"
 #include "app/text.h"
 #include "os/process.h"
+#include "serve/charge.h"
 
 struct wi_metrics_process {
     int index; /* of the worker; -1: the primary, or the only process */
@@ -19,7 +20,8 @@ struct wi_metrics_process {
 struct wi_metrics_view {
     const char *version;
     const struct wi_plan *plan;
-    const struct wi_numbers *numbers; /* summed over processes */
+    const struct wi_numbers *numbers;    /* summed over processes */
+    const struct wi_charge_costs *costs; /* of routes; NULL: not known */
     bool ready;
     int64_t up_ns;
     int alive;       /* serving processes */

@@ -39,6 +39,9 @@ void wi_numbers_take_server(struct wi_numbers *numbers, const struct weir_server
     set(numbers, WI_N_DEPTH, stats->depth_ns);
     set(numbers, WI_N_DEPTH_BATCH, stats->depth_batch_ns);
     set(numbers, WI_N_COST, stats->cost_ns);
+    set(numbers, WI_N_CAPACITY, stats->capacity_milli);
+    set(numbers, WI_N_SLOTS_LOAD, stats->slots_load_milli);
+    set(numbers, WI_N_SLOTS_BACKLOG, stats->slots_backlog_ns);
     set(numbers, WI_N_RUNNING, stats->running);
     set(numbers, WI_N_WAITING, stats->waiting);
     set(numbers, WI_N_CONNECTIONS, stats->connections);

@@ -53,6 +53,12 @@ enum wi_number_kind {
     X(DEPTH_BATCH, WI_GAUGE_NS, "weir_admission_depth_seconds", "class=\"batch\"", "")             \
     X(COST, WI_GAUGE_NS, "weir_admission_cost_seconds", "",                                        \
       "What a request that is offered costs of a core, on average.")                               \
+    X(CAPACITY, WI_GAUGE_MILLI, "weir_admission_capacity_cores", "",                               \
+      "Cores that requests get, of a process: those of its workers less what else it does.")       \
+    X(SLOTS_LOAD, WI_GAUGE_MILLI, "weir_admission_slots_load", "",                                 \
+      "Time of bounded places or threads that is asked for, over that which there is.")            \
+    X(SLOTS_BACKLOG, WI_GAUGE_NS, "weir_admission_slots_backlog_seconds", "",                      \
+      "How long a request admitted now waits for such a place.")                                   \
     X(RUNNING, WI_GAUGE, "weir_requests_running", "", "Requests whose handler runs now.")          \
     X(WAITING, WI_GAUGE, "weir_requests_waiting", "", "Admitted requests that wait to run.")       \
     X(CONNECTIONS, WI_GAUGE, "weir_connections", "", "Open connections.")                          \

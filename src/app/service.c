@@ -53,6 +53,11 @@ static void on_publish(struct wi_timer *timer)
     (void)wi_timer_start(timer, &service->monitor->wheel, weir_in_ns(PUBLISH_NS));
 }
 
+static struct wi_charge_costs *costs_of(const struct wi_service_opts *opts)
+{
+    return opts->costs != NULL ? opts->costs : &opts->share->costs;
+}
+
 static void write_metrics(void *user, struct wi_text *out)
 {
     struct wi_service *service = user;
@@ -66,6 +71,7 @@ static void write_metrics(void *user, struct wi_text *out)
         .version = weir_version(),
         .plan = service->opts.plan,
         .numbers = &sum,
+        .costs = costs_of(&service->opts),
         .ready = ready,
         .up_ns = wi_clock_now() - service->started_at,
         .alive = 1,
@@ -237,7 +243,7 @@ static int start_server(struct wi_service *service)
     const struct wi_server_extra extra = {
         .shared_listener = opts->supervised,
         .counters = &opts->share->serve,
-        .costs = opts->costs,
+        .costs = costs_of(opts),
     };
     int rc = wi_server_create(&service->app.server, &server_opts, &extra);
     if (rc != 0) {

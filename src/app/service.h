@@ -39,7 +39,7 @@ struct wi_service_opts {
     const struct wi_options *options;
     struct wi_listeners *listeners; /* those of serve are taken by the server */
     struct wi_share *share;         /* all-zero at the start */
-    struct wi_charge_costs *costs;  /* that all processes share; NULL: there is one process */
+    struct wi_charge_costs *costs;  /* that all processes share; NULL: those of `share` */
     bool supervised;                /* a worker: the primary hears signals and has the admin */
     /* Calls from the task that starts and ends the service. */
     void (*on_ready)(void *user);

@@ -156,10 +156,12 @@ static void write_metrics(void *user, struct wi_text *out)
     const char *why;
     wi_cluster_status(supervisor->cluster, &status);
     const int count = gather(supervisor, &sum, processes);
+    const struct wi_share *total = wi_slots_total(wi_cluster_slots(supervisor->cluster));
     const struct wi_metrics_view view = {
         .version = weir_version(),
         .plan = supervisor->plan,
         .numbers = &sum,
+        .costs = &total->costs,
         .ready = tell_ready(user, &why),
         .up_ns = wi_clock_now() - supervisor->started_at,
         .alive = status.alive,

@@ -77,6 +77,22 @@ void wi_places_tick(struct wi_places *places, weir_time now)
     wi_store_relaxed(&places->patience_ns, patience_of(&places->queue));
 }
 
+static uint32_t route_index(uint32_t route)
+{
+    return route < WI_GATE_ROUTES ? route : WI_GATE_ROUTES - 1;
+}
+
+int64_t wi_places_held(const struct wi_places *places, uint32_t route)
+{
+    const int64_t known = wi_cost_mean(&places->held[route_index(route)]);
+    return known > 0 ? known : 0;
+}
+
+void wi_places_learn(struct wi_places *places, uint32_t route, int64_t held_ns)
+{
+    (void)wi_cost_learn(&places->held[route_index(route)], held_ns);
+}
+
 double wi_places_load(const struct wi_places *places)
 {
     return (double)wi_load_relaxed(&places->queue.load_m[0]) * 1e-3;

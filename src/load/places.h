@@ -50,6 +50,11 @@ static inline int64_t wi_places_patience(const struct wi_places *places)
     return wi_load_relaxed(&places->patience_ns);
 }
 
+/* What a process may hand to the next one: for how long a route holds its place, 0 if it is not
+ * known.  learn() is while nobody asks yet. */
+int64_t wi_places_held(const struct wi_places *places, uint32_t route);
+void wi_places_learn(struct wi_places *places, uint32_t route, int64_t held_ns);
+
 /* Of the time for which places are asked over that which there is; 1 is full. */
 double wi_places_load(const struct wi_places *places);
 

@@ -2,6 +2,8 @@
 /* The server's side of the gate; see charge.h. */
 #include "serve/charge.h"
 
+#include <stdio.h>
+
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/rng.h"
@@ -78,6 +80,25 @@ static bool may_lack_threads(weir_server *server)
     return any;
 }
 
+/* For readers who do not have the routes: the primary. */
+static void tell_names(const struct weir_server *server, struct wi_charge_costs *costs)
+{
+    uint32_t nobody = 0;
+    if (!wi_cas_acq_rel(&costs->named, &nobody, 1))
+        return;
+    for (struct wi_list *node = server->routes.next; node != &server->routes; node = node->next) {
+        const struct wi_route *route = wi_container_of(node, struct wi_route, node);
+        if (route->index >= WI_CHARGE_NAMES)
+            break;
+        char *name = costs->names[route->index];
+        const int length = snprintf(name, WI_CHARGE_NAME_BYTES, "%s %s",
+                                    route->method != NULL ? route->method : "*", route->pattern);
+        if (length >= WI_CHARGE_NAME_BYTES)
+            name[0] = '\0';
+    }
+    wi_store_release(&costs->named, 2);
+}
+
 int wi_charge_start(weir_server *server)
 {
     struct wi_charge *charge = &server->charge;
@@ -91,11 +112,14 @@ int wi_charge_start(weir_server *server)
     }
     if (charge->costs == NULL)
         return 0;
+    tell_names(server, charge->costs);
     for (uint32_t route = 0; route < WI_GATE_ROUTES; route++) {
         const int64_t work_ns = wi_load_acquire(&charge->costs->work_ns[route]);
         const int64_t held_ns = wi_load_relaxed(&charge->costs->held_ns[route]);
         if (work_ns > 0)
             wi_gate_route_learn(charge->gate, route, work_ns, held_ns);
+        if (held_ns > 0 && charge->threads != NULL)
+            wi_places_learn(charge->threads, route, held_ns);
     }
     return 0;
 }
@@ -108,10 +132,28 @@ static void share_costs(const struct wi_charge *charge)
         const int64_t work_ns = wi_gate_route_cost(charge->gate, route);
         if (work_ns == 0)
             continue;
+        int64_t held_ns = wi_gate_route_held(charge->gate, route);
+        if (held_ns == 0 && charge->threads != NULL)
+            held_ns = wi_places_held(charge->threads, route);
         /* The other way round, who begins meanwhile would learn a held time of 0. */
-        wi_store_relaxed(&charge->costs->held_ns[route], wi_gate_route_held(charge->gate, route));
+        wi_store_relaxed(&charge->costs->held_ns[route], held_ns);
         wi_store_release(&charge->costs->work_ns[route], work_ns);
     }
+}
+
+/* Of the tighter of the two. */
+static void show_slots(weir_server *server, const struct wi_gate_view *view, weir_time now)
+{
+    const struct wi_places *threads = server->charge.threads;
+    struct wi_server_counters *counters = server->counters;
+    double load = view->slots_load;
+    int64_t backlog_ns = view->slots_backlog_ns;
+    if (threads != NULL && wi_places_load(threads) >= load) {
+        load = wi_places_load(threads);
+        backlog_ns = wi_vqueue_backlog(&threads->queue, now);
+    }
+    wi_store_relaxed(&counters->slots_load_milli, (int64_t)(load * 1e3));
+    wi_store_relaxed(&counters->slots_backlog_ns, backlog_ns);
 }
 
 static void show(weir_server *server, weir_time now)
@@ -126,6 +168,8 @@ static void show(weir_server *server, weir_time now)
     wi_store_relaxed(&counters->depth_ns, view.depth_ns[WI_RANKS - 1]);
     wi_store_relaxed(&counters->depth_batch_ns, view.depth_ns[1]);
     wi_store_relaxed(&counters->cost_ns, wi_load_relaxed(&gate->unknown));
+    wi_store_relaxed(&counters->capacity_milli, (int64_t)(view.capacity * 1e3));
+    show_slots(server, &view, now);
     wi_store_relaxed(&counters->ticked_at, now);
 }
 

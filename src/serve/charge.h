@@ -25,11 +25,19 @@ struct weir_request;
 struct wi_http_head;
 struct wi_route;
 
+enum {
+    WI_CHARGE_NAMES = 64,     /* routes that are shown to people, the first */
+    WI_CHARGE_NAME_BYTES = 64 /* with the zero */
+};
+
 /* What routes cost, for all processes of a service: a process begins with what others have learned.
  * All-zero: nothing is known.  Atomic; whoever writes last is right enough. */
 struct wi_charge_costs {
     wi_atomic_i64 work_ns[WI_GATE_ROUTES];
     wi_atomic_i64 held_ns[WI_GATE_ROUTES];
+    wi_atomic_u32
+        named; /* 1: somebody writes `names`, once and for all; 2, release: they are there */
+    char names[WI_CHARGE_NAMES][WI_CHARGE_NAME_BYTES]; /* "GET /path"; "" if that is too long */
 };
 
 struct wi_charge {

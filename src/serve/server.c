@@ -94,6 +94,9 @@ void wi_server_counters_read(struct wi_server_counters *counters, struct weir_se
         all.depth_ns = wi_load_relaxed(&counters->depth_ns);
         all.depth_batch_ns = wi_load_relaxed(&counters->depth_batch_ns);
         all.cost_ns = wi_load_relaxed(&counters->cost_ns);
+        all.capacity_milli = wi_load_relaxed(&counters->capacity_milli);
+        all.slots_load_milli = wi_load_relaxed(&counters->slots_load_milli);
+        all.slots_backlog_ns = wi_load_relaxed(&counters->slots_backlog_ns);
     }
     const int64_t idle = all.connections - all.running - all.waiting;
     all.idle_connections = idle > 0 ? idle : 0;

@@ -95,6 +95,7 @@ struct wi_server_counters {
     /* atomic: gauges, written at ticks (charge.h) */
     _Alignas(64) wi_atomic_i64 ticked_at;
     wi_atomic_i64 load_milli, brake_milli, backlog_ns, depth_ns, depth_batch_ns, cost_ns;
+    wi_atomic_i64 capacity_milli, slots_load_milli, slots_backlog_ns;
 };
 
 _Static_assert((int)WI_COUNTERS <= (int)WI_COUNTER_ROW, "every counter has a place");

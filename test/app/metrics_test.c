@@ -13,7 +13,9 @@
 
 #include <stdio.h>
 
-static char buffer[65536];
+static char buffer[81920];
+
+static uint32_t named = 2;
 
 static struct wi_text write_view(int processes, size_t cap)
 {
@@ -23,6 +25,16 @@ static struct wi_text write_view(int processes, size_t cap)
                                          .processes = 2,
                                          .scheduler = WEIR_SCHEDULER_LOOP,
                                          .workers = 1 };
+    static struct wi_charge_costs costs;
+    for (int i = 0; i < WI_CHARGE_NAMES; i++) {
+        (void)snprintf(costs.names[i], sizeof(costs.names[i]), "GET /%050d", i);
+        wi_store_relaxed(&costs.work_ns[i], 2000000);
+    }
+    (void)snprintf(costs.names[1], sizeof(costs.names[1]), "*/\"a\\/:b");
+    costs.names[2][0] = '\0';
+    wi_store_relaxed(&costs.work_ns[3], 0);
+    wi_store_relaxed(&costs.held_ns[1], 50000000);
+    wi_store_release(&costs.named, named);
     struct wi_numbers numbers = { .stack_guard = "install", .poller = "ep\"o\\ll\n" };
     wi_store_relaxed(&numbers.value[WI_N_REQUESTS], 12);
     wi_store_relaxed(&numbers.value[WI_N_SHED_AGE], 5);
@@ -38,6 +50,7 @@ static struct wi_text write_view(int processes, size_t cap)
         .version = "1.2.3",
         .plan = &plan,
         .numbers = &numbers,
+        .costs = &costs,
         .ready = true,
         .up_ns = 3000000001,
         .alive = 2,
@@ -71,10 +84,28 @@ static void values_stand_where_they_belong(void **state)
         "weir_loop_lag_seconds{model=\"cluster\"} 0.001500000\n",
         "weir_process_cpu_seconds_total{process=\"primary\"} 2.500000000\n",
         "weir_process_resident_bytes{process=\"0\"} 4096\n",
+        "weir_route_cost_seconds{route=\"*/\\\"a\\\\/:b\"} 0.002000000\n",
+        "weir_route_held_seconds{route=\"*/\\\"a\\\\/:b\"} 0.050000000\n",
         "weir_poller_info{kind=\"ep\\\"o\\\\ll\\n\"} 1\n",
     };
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
         assert_non_null(strstr(buffer, lines[i]));
+}
+
+static void only_routes_with_a_name_and_a_cost_are_shown(void **state)
+{
+    (void)state;
+    (void)write_view(2, sizeof(buffer));
+    int shown = 0;
+    for (const char *at = buffer; (at = strstr(at, "\nweir_route_cost_seconds{")) != NULL; at++)
+        shown++;
+    assert_int_equal(shown, WI_CHARGE_NAMES - 2);
+    assert_null(strstr(buffer, "route=\"\""));
+    /* While somebody still writes them there are none. */
+    named = 1;
+    (void)write_view(2, sizeof(buffer));
+    named = 2;
+    assert_null(strstr(buffer, "weir_route_"));
 }
 
 static void every_metric_has_help_and_type_once_before_its_samples(void **state)
@@ -82,7 +113,7 @@ static void every_metric_has_help_and_type_once_before_its_samples(void **state)
     (void)state;
     (void)write_view(3, sizeof(buffer));
     char metric[128] = "";
-    static char seen[65536];
+    static char seen[sizeof(buffer)];
     seen[0] = '\0';
     for (char *line = strtok(buffer, "\n"); line != NULL; line = strtok(NULL, "\n")) {
         char name[128];
@@ -116,6 +147,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_stand_where_they_belong),
+        cmocka_unit_test(only_routes_with_a_name_and_a_cost_are_shown),
         cmocka_unit_test(every_metric_has_help_and_type_once_before_its_samples),
         cmocka_unit_test(as_many_processes_as_are_allowed_fit_an_answer),
     };

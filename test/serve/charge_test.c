@@ -254,6 +254,8 @@ static void the_load_is_shown_while_there_is_one(void **state)
     (void)flood(server, now + 2 * WI_GATE_TICK_NS, WI_GATE_INTERACTIVE);
     assert_true(stats_of(server).load_milli > 0);
     assert_true(stats_of(server).depth_ns > 0);
+    assert_in_range(stats_of(server).capacity_milli, 1, 1000 * weir_cores());
+    assert_int_equal(stats_of(server).slots_load_milli, 0); /* nothing bounds them */
     wi_store_relaxed(&server->counters->ticked_at, weir_now() - 2 * WEIR_NS_PER_S);
     assert_int_equal(stats_of(server).load_milli, 0);
     wi_store_relaxed(&server->counters->running, 0);
@@ -279,7 +281,7 @@ static int handles(weir_request *request, weir_reply *reply, void *user)
 static enum wi_verdict ask_route(weir_server *server, const struct wi_route *route, weir_time now)
 {
     struct wi_gate_ask ask = { .now = now,
-                               .arrived = now,
+                               .arrived = wi_charge_arrived(&server->charge, -1, now),
                                .deadline = WEIR_NO_DEADLINE,
                                .route = route->index,
                                .class = route->class };
@@ -296,7 +298,8 @@ static void who_would_wait_long_for_a_thread_is_refused_and_nobody_else(void **s
     };
     const struct weir_route_opts blocking = { .size = sizeof(blocking), .blocking = true };
     const struct weir_opts opts = { .size = sizeof(opts), .threads_max = THREADS };
-    const struct wi_server_extra extra = { .counters = NULL };
+    static struct wi_charge_costs costs;
+    const struct wi_server_extra extra = { .costs = &costs };
     weir_server *server = NULL;
     weir_task *tasks[THREADS];
     int released = 0;
@@ -305,6 +308,8 @@ static void who_would_wait_long_for_a_thread_is_refused_and_nobody_else(void **s
     assert_int_equal(weir_server_route(server, "GET", "/plain", handles, NULL, NULL), 0);
     assert_int_equal(weir_server_route(server, "GET", "/block", handles, NULL, &blocking), 0);
     assert_int_equal(wi_charge_start(server), 0);
+    assert_string_equal(costs.names[1], "GET /block");
+    assert_int_equal(wi_load_acquire(&costs.named), 2);
     const struct wi_route *plain = wi_container_of(server->routes.next, struct wi_route, node);
     const struct wi_route *blocks = wi_container_of(plain->node.next, struct wi_route, node);
     const weir_time now = weir_now();
@@ -322,6 +327,10 @@ static void who_would_wait_long_for_a_thread_is_refused_and_nobody_else(void **s
     assert_in_range(admitted, 1, FLOOD - 1);
     assert_int_equal(stats_of(server).shed_slots, 1);
     assert_int_equal(ask_route(server, plain, now), WI_ADMIT_RUN);
+    /* After a tick. */
+    assert_int_equal(ask_route(server, plain, now + 2 * WI_GATE_TICK_NS), WI_ADMIT_RUN);
+    assert_true(stats_of(server).slots_load_milli > 0);
+    assert_true(stats_of(server).slots_backlog_ns > 0);
     assert_int_equal(stats_of(server).shed_work, 0);
 
     __atomic_store_n(&released, 1, __ATOMIC_RELEASE);
