@@ -332,8 +332,10 @@ static double brake(struct wi_gate *gate, double dt_s)
         .depth_s = (double)wi_load_relaxed(&gate->work.depth[0]) * 1e-9,
     };
     const double by = wi_brake_tick(&gate->brake, &sample);
-    /* Where slots are bounded requests wait for them, and that queue is measured by itself. */
-    return gate->slots > 0 || (gate->without & WI_GATE_WITHOUT_BRAKE) != 0 ? 1.0 : by;
+    /* Where slots are tighter requests wait for them, and that queue is measured by itself. */
+    const bool slots_decide = gate->slots > 0 && wi_load_relaxed(&gate->held.load_m[0]) >=
+                                                     wi_load_relaxed(&gate->work.load_m[0]);
+    return slots_decide || (gate->without & WI_GATE_WITHOUT_BRAKE) != 0 ? 1.0 : by;
 }
 
 void wi_gate_tick(struct wi_gate *gate, weir_time now, int64_t overhead_ns)

@@ -409,6 +409,36 @@ static void ticks_survive_clocks_that_step(void **state)
     assert_int_equal(ask_at(later + 2 * WEIR_NS_PER_S, 1, &ticket), WI_GATE_ADMIT);
 }
 
+/* The brake after a second of an overload whose requests start 300 ms later than foretold. */
+static double brake_of(int64_t slots, int64_t held_ns)
+{
+    struct wi_gate_view view;
+    weir_time now = NOW;
+    open_gate(1, slots);
+    teach(3, 2 * MS, held_ns);
+    while ((now += WI_GATE_TICK_NS) < NOW + WEIR_NS_PER_S) {
+        for (int i = 0; i < 10; i++) {
+            struct wi_gate_ticket ticket;
+            if (ask_at(now, 3, &ticket) != WI_GATE_ADMIT)
+                continue;
+            wi_gate_started(&gate, &ticket, ticket.wait_ns + 300 * MS);
+            wi_gate_ended(&gate, &ticket, 2 * MS, held_ns);
+        }
+        assert_true(wi_gate_due(&gate, now));
+        wi_gate_tick(&gate, now, 0);
+    }
+    wi_gate_read(&gate, now, &view);
+    return view.brake;
+}
+
+static void late_starts_brake_unless_slots_are_tighter(void **state)
+{
+    (void)state;
+    assert_true(brake_of(0, 0) < 0.8);
+    assert_true(brake_of(256, 50 * MS) < 0.8); /* threads: 256 that compute on one core */
+    assert_true(brake_of(1, 50 * MS) == 1.0);
+}
+
 static void patience_and_advice_follow_the_load(void **state)
 {
     (void)state;
@@ -623,6 +653,7 @@ int main(void)
         cmocka_unit_test_setup(nonsense_reported_is_bounded, set_up),
         cmocka_unit_test_setup(a_tick_is_given_to_one_caller_at_a_time, set_up),
         cmocka_unit_test_setup(ticks_survive_clocks_that_step, set_up),
+        cmocka_unit_test_setup(late_starts_brake_unless_slots_are_tighter, set_up),
         cmocka_unit_test_setup(patience_and_advice_follow_the_load, set_up),
         cmocka_unit_test_setup(who_ends_too_late_is_not_started, set_up),
         cmocka_unit_test_setup(one_request_out_of_all_proportion_teaches_little, set_up),
