@@ -218,6 +218,7 @@ enum wi_gate_verdict wi_gate_ask(struct wi_gate *gate, const struct wi_gate_ask 
     if (wi_unlikely(wait < 0))
         return ask_for_work(gate, ask, ticket);
     wi_vqueue_offer(&gate->work, rank, work);
+    wi_vqueue_offer_dear(&gate->work, work);
     ticket->work_ns = work;
     ticket->wait_ns = wait;
     if (wi_likely(wait <= LINE_NS))

@@ -289,6 +289,27 @@ static void all_are_measured_where_that_matters(void **state)
     assert_int_equal(ticket.measure, WI_GATE_MEASURE);
 }
 
+/* Also of those whose cost is believed. */
+static void who_costs_more_than_the_mean_is_counted(void **state)
+{
+    (void)state;
+    struct wi_gate_ticket ticket;
+    teach(3, 1000, 0);
+    teach(5, 200000, 0);
+    for (int tick = 1; tick <= 40; tick++) {
+        const weir_time now = NOW + tick * 5 * MS;
+        for (uint32_t route = 3; route <= 5; route += 2)
+            assert_int_equal(ask_at(now, route, &ticket), WI_GATE_ADMIT);
+        assert_true(wi_gate_due(&gate, now));
+        wi_gate_tick(&gate, now, 0);
+    }
+    for (uint32_t route = 3; route <= 5; route += 2) {
+        assert_int_equal(ask_at(NOW + WEIR_NS_PER_S, route, &ticket), WI_GATE_ADMIT);
+        assert_int_not_equal(ticket.measure, WI_GATE_MEASURE);
+    }
+    assert_int_equal((int)wi_tally_count(wi_load_relaxed(&gate.work.dear)), 1);
+}
+
 /* The backlog after a cheap request that was a sample, or was not, and took `work_ns`. */
 static int64_t backlog_after(int64_t work_ns, bool sample)
 {
@@ -646,6 +667,7 @@ int main(void)
         cmocka_unit_test_setup(a_far_deadline_refuses_as_many_as_none, set_up),
         cmocka_unit_test_setup(of_cheap_requests_few_are_measured, set_up),
         cmocka_unit_test_setup(all_are_measured_where_that_matters, set_up),
+        cmocka_unit_test_setup(who_costs_more_than_the_mean_is_counted, set_up),
         cmocka_unit_test_setup(a_sample_stands_for_many, set_up),
         cmocka_unit_test_setup(what_is_believed_is_no_overhead, set_up),
         cmocka_unit_test_setup(routes_beyond_the_last_share_it, set_up),
