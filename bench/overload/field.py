@@ -346,16 +346,19 @@ class Field:
     # -- what a server can do --------------------------------------------------------------------
 
     def saturation(self, target, workload, seconds):
-        """The rate of a closed loop whose connections double until that brings less than 2 %."""
-        best = 0.0
+        """The rate of a closed loop whose connections double until that brings less than 2 %: X."""
+        best, best_connections = 0.0, 0
         connections = workload.connections
         while connections <= CONNECTIONS_MAX:
             rate = self.closed(target, connections, seconds, workload)["ok_per_second"]
             if rate < best * 1.02:
-                return max(best, rate)
-            best = rate
+                break
+            best, best_connections = rate, connections
             connections *= 2
-        return best
+        # Once more for longer: in a second, the first answers' wait is too much of it.
+        longer = self.closed(target, best_connections or workload.connections,
+                             max(self.probe_s(), 2 * seconds), workload)["ok_per_second"]
+        return max(best, longer)
 
     def probe_s(self):
         return max(2.0, self.unit_s * 0.8)
@@ -379,8 +382,9 @@ class Field:
                 if kept or judge.spoiled(result) is None:
                     break
             halving.tell(rate, kept)
-        return {"rate": halving.found, "saturation": saturation, "unloaded_ms": unloaded,
-                "objective_ms": within}
+        # A probe ends before the queue of a rate just above X has passed a long objective.
+        return {"rate": min(halving.found, saturation), "saturation": saturation,
+                "unloaded_ms": unloaded, "objective_ms": within}
 
     def capacity(self, name, start, workload):
         """C and what belongs to it, measured once for each server: with one seed in a quick run,
