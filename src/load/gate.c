@@ -2,6 +2,8 @@
 /* The gate: verdicts on the hot path, the law at ticks; see the header. */
 #include "load/gate.h"
 
+#include <stdlib.h>
+
 #include "base/check.h"
 #include "load/depth.h"
 
@@ -11,6 +13,9 @@
 #define STEP_NS WEIR_NS_PER_S
 /* A pause of ours up to this long is nobody's surge. */
 #define FORGIVEN_NS (250 * WEIR_NS_PER_MS)
+/* Of the mean of what requests took lately, the last 32: twice the mean is hardly chance where one
+ * in ten takes 25 times what the others do, and seen at once where all take ten times as much. */
+#define LATELY_SHIFT 5
 /* What a request costs before any has ended. */
 #define UNKNOWN_NS (100 * WEIR_NS_PER_US)
 /* Whose deadline is so far is not late unless refused for work anyway: his wait is no longer than a
@@ -35,6 +40,7 @@ void wi_gate_init(struct wi_gate *gate, const struct wi_gate_opts *opts, weir_ti
     *gate = (struct wi_gate){
         .slots = opts->slots,
         .workers = opts->workers,
+        .shared = opts->shared,
         .without = opts->without,
         .plain_end = (opts->without & WI_GATE_WITHOUT_CORRECTION) == 0 && opts->slots == 0,
         .cheap_ns = (opts->without & WI_GATE_WITHOUT_DOUBT) != 0 ? CHEAP_MAX_NS : CHEAP_NS,
@@ -251,6 +257,27 @@ static int64_t excess(const struct wi_vqueue *queue, int64_t cost_ns, int64_t ch
     return wi_vqueue_bound(queue, cost_ns) - charged_ns;
 }
 
+/* What a request that took `ns` is charged in the end.  Where processors are shared the cheap ones
+ * of a route end before the dear ones that came with them: were each charged what it took, the
+ * queue would give back for the first what it does not know of the others yet, and let more in,
+ * which makes the others later still: it swings.  So there each is charged the mean, once that is
+ * known and while they do not take much more lately. */
+WI_INLINE int64_t told(struct wi_gate *gate, struct wi_gate_route *route, int64_t ns)
+{
+    if (wi_likely(!gate->shared))
+        return ns;
+    const int64_t mean = wi_cost_mean(&route->work);
+    const int64_t before = wi_load_relaxed(&route->lately);
+    const int64_t lately = before + ((ns - before) >> LATELY_SHIFT);
+    wi_store_relaxed(&route->lately, lately);
+    const int64_t ends = wi_load_relaxed(&route->ends);
+    if (wi_unlikely(ends < WI_GATE_ENDS_KNOWN)) {
+        wi_store_relaxed(&route->ends, ends + 1);
+        return ns;
+    }
+    return lately > 2 * mean ? ns : mean;
+}
+
 /* By what a sample, and those for which it stands, took more than they were charged. */
 static int64_t sampled(int64_t excess_ns)
 {
@@ -269,7 +296,8 @@ static __attribute__((noinline)) void end_fully(struct wi_gate *gate,
     const int64_t held = gate->slots > 0 ? wi_cost_learn(&route->held, held_ns) : 0;
     if ((gate->without & WI_GATE_WITHOUT_CORRECTION) != 0)
         return;
-    wi_vqueue_correct(&gate->work, excess(&gate->work, work, ticket->work_ns));
+    const int64_t charge = told(gate, route, work);
+    wi_vqueue_correct(&gate->work, excess(&gate->work, charge, ticket->work_ns));
     if (gate->slots > 0)
         wi_vqueue_correct(&gate->held, excess(&gate->held, held, ticket->held_ns));
 }
@@ -283,7 +311,8 @@ void wi_gate_ended(struct wi_gate *gate, const struct wi_gate_ticket *ticket, in
         return;
     }
     const int64_t work = wi_cost_learn_settled(cost, work_ns);
-    const int64_t by = excess(&gate->work, work, ticket->work_ns);
+    const int64_t charge = told(gate, &gate->routes[ticket->route], work);
+    const int64_t by = excess(&gate->work, charge, ticket->work_ns);
     wi_vqueue_correct(&gate->work, ticket->measure == WI_GATE_MEASURE_SAMPLE ? sampled(by) : by);
 }
 

@@ -89,6 +89,7 @@ enum {
 struct wi_gate_opts {
     int workers;   /* slices that run at once: tasks: workers; loop: 1; threads: usable cores */
     int64_t slots; /* requests that run at once, where that is bounded; 0: it is not */
+    bool shared;   /* requests share the processors, as threads do, instead of taking turns */
     uint32_t without;
 };
 
@@ -102,6 +103,9 @@ struct wi_gate_ask {
     bool idle; /* nobody runs or waits: work is charged, and refuses nobody */
     bool room; /* a slot is or soon will be free: slot time is charged, and refuses nobody */
 };
+
+/* Where processors are shared: after so many a route's mean is what its requests are charged. */
+#define WI_GATE_ENDS_KNOWN 2048
 
 /* Whether a request's work is to be measured. */
 enum wi_gate_measure {
@@ -125,13 +129,17 @@ struct wi_gate_ticket {
 struct wi_gate_route {
     struct wi_cost work;
     struct wi_cost held; /* learned where slots are bounded */
-    char apart[WI_APART_BYTES - 2 * sizeof(struct wi_cost)];
+    /* where processors are shared */
+    wi_atomic_i64 lately; /* mean work of the last few */
+    wi_atomic_i64 ends;   /* up to WI_GATE_ENDS_KNOWN */
+    char apart[WI_APART_BYTES - 2 * sizeof(struct wi_cost) - 2 * sizeof(wi_atomic_i64)];
 };
 
 struct wi_gate {
     /* constant after init */
     int64_t slots;
     int workers;
+    bool shared;
     uint32_t without;
     bool plain_end;   /* charges are corrected, no slots */
     int64_t cheap_ns; /* a known cost up to this may be believed */

@@ -53,7 +53,9 @@ int wi_charge_open(weir_server *server)
     charge->gate = wi_alloc(sizeof(*charge->gate));
     if (charge->gate == NULL)
         return WEIR_ENOMEM;
-    const struct wi_gate_opts opts = { .workers = capacity(), .slots = server->slots };
+    const struct wi_gate_opts opts = { .workers = capacity(),
+                                       .slots = server->slots,
+                                       .shared = weir_scheduler_kind() == WEIR_SCHEDULER_THREADS };
     wi_gate_init(charge->gate, &opts, weir_now());
     set_patience(server, wi_gate_patience(charge->gate));
     return 0;

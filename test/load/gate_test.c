@@ -90,6 +90,35 @@ static void what_it_took_in_the_end_corrects_the_charge(void **state)
     assert_int_equal(backlog(NOW), 8 * MS);
 }
 
+/* By what a request that ends has moved the queue beyond its charge. */
+static int64_t correction(int64_t work_ns)
+{
+    struct wi_gate_ticket ticket;
+    /* Late enough for an empty queue. */
+    static weir_time now = NOW;
+    now += WEIR_NS_PER_S;
+    assert_int_equal(ask_at(now, 1, &ticket), WI_GATE_ADMIT);
+    ticket.measure = WI_GATE_MEASURE;
+    const int64_t before = wi_load_relaxed(&gate.work.done_at);
+    wi_gate_ended(&gate, &ticket, work_ns, work_ns);
+    return wi_load_relaxed(&gate.work.done_at) - before;
+}
+
+static void where_processors_are_shared_a_known_route_costs_its_mean(void **state)
+{
+    (void)state;
+    wi_gate_init(&gate, &(struct wi_gate_opts){ .workers = 1, .shared = true }, NOW);
+    for (int i = 0; i < WI_GATE_ENDS_KNOWN - 1; i++)
+        (void)correction(1 * MS);
+    assert_in_range(correction(5 * MS), 3990000, 4010000);
+    assert_in_range(correction(5 * MS) + 1000, 0, 100000);
+    assert_in_range(correction(MS / 5) + 100000, 0, 110000);
+    /* Then all of them take ten times what they did. */
+    for (int i = 0; i < 15; i++)
+        (void)correction(10 * MS);
+    assert_in_range(correction(10 * MS), 8 * MS, 10 * MS);
+}
+
 static void a_dropped_request_leaves_nothing(void **state)
 {
     (void)state;
@@ -659,6 +688,7 @@ int main(void)
         cmocka_unit_test_setup(a_request_is_charged_what_its_route_takes, set_up),
         cmocka_unit_test_setup(an_unknown_route_is_charged_a_little, set_up),
         cmocka_unit_test_setup(what_it_took_in_the_end_corrects_the_charge, set_up),
+        cmocka_unit_test_setup(where_processors_are_shared_a_known_route_costs_its_mean, set_up),
         cmocka_unit_test_setup(a_dropped_request_leaves_nothing, set_up),
         cmocka_unit_test_setup(a_full_queue_sheds_for_want_of_work, set_up),
         cmocka_unit_test_setup(full_slots_shed_and_charge_no_work, set_up),

@@ -308,6 +308,7 @@ static void set_up(const struct model_opts *opts, struct model_outcome *out)
     const int gate_workers = workers < w.cores ? workers : w.cores;
     const struct wi_gate_opts gate = { .workers = gate_workers,
                                        .slots = opts->slots,
+                                       .shared = opts->cpu_meter,
                                        .without = opts->without };
     for (int i = 0; i < w.processes_count; i++)
         wi_gate_init(&w.processes[i].gate, &gate, w.processes[i].ticked = START);
