@@ -375,6 +375,7 @@ static void who_leaves_the_line_is_not_begun(void **state)
     struct serving serving;
     struct client running, waiting[2];
     const struct weir_server_opts opts = { .running_max = 1,
+                                           .admission_off = true, /* or it is told to go first */
                                            .waiting_age_max_ns = 2 * PATIENCE_MS * WEIR_NS_PER_MS,
                                            .head_ns_max = 20 * WEIR_NS_PER_MS };
     start(&serving, &opts);
