@@ -22,6 +22,9 @@
 /* What wall time had more than CPU time, because others have the machine too, is set off against
  * the rest up to this. */
 #define DEBT_MAX_NS (20 * WEIR_NS_PER_MS)
+/* What is told late was taken for the rest while it was not told, so it is set off too, as what is
+ * told next will be taken for it: up to this, some long jobs at once. */
+#define LATE_MAX_NS (500 * WEIR_NS_PER_MS)
 
 /* What tasks without a worker have cost: on vehicles, and hogs. */
 static wi_atomic_i64 outside_ns;
@@ -154,18 +157,29 @@ int64_t wi_meter_total(weir_time now)
     return total;
 }
 
+/* The most that may be set off against the rest: what it was, if that was more, and what those
+ * without a worker have told since. */
+static int64_t debt_max(const struct wi_meter_rest *before, int64_t late_ns)
+{
+    const int64_t debt_ns = -before->untold_ns;
+    const int64_t most_ns = (debt_ns > DEBT_MAX_NS ? debt_ns : DEBT_MAX_NS) + late_ns;
+    return most_ns < LATE_MAX_NS ? most_ns : LATE_MAX_NS;
+}
+
 int64_t wi_meter_rest(struct wi_meter_rest *rest, weir_time now)
 {
     const struct wi_meter_rest before = *rest;
     *rest = (struct wi_meter_rest){ .looked = now,
                                     .cpu_ns = wi_clock_process_cpu(),
+                                    .outside_ns = wi_load_relaxed(&outside_ns),
                                     .metered_ns = wi_meter_total(now) };
     if (before.looked == 0)
         return 0;
     int64_t untold_ns =
         before.untold_ns + (rest->cpu_ns - before.cpu_ns) - (rest->metered_ns - before.metered_ns);
-    if (untold_ns < -DEBT_MAX_NS)
-        untold_ns = -DEBT_MAX_NS;
+    const int64_t debt_max_ns = debt_max(&before, rest->outside_ns - before.outside_ns);
+    if (untold_ns < -debt_max_ns)
+        untold_ns = -debt_max_ns;
     int64_t told_ns = untold_ns > 0 ? untold_ns : 0;
     const int64_t elapsed_ns = now - before.looked;
     if (wi_rt.scheduler == WEIR_SCHEDULER_THREADS && elapsed_ns < SMOOTH_NS)

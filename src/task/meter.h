@@ -60,7 +60,8 @@ struct wi_meter_rest {
     weir_time looked;
     int64_t cpu_ns;
     int64_t metered_ns;
-    int64_t untold_ns; /* negative: more was metered than the processors gave */
+    int64_t outside_ns; /* of that, what those without a worker have told, which they do late */
+    int64_t untold_ns;  /* negative: more was metered than the processors gave */
 };
 int64_t wi_meter_rest(struct wi_meter_rest *rest, weir_time now);
 

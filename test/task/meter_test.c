@@ -14,11 +14,14 @@
 #include "os/clock.h"
 #include "support/run.h"
 #include "task/runtime.h"
+#include "weir/event.h"
 #include "weir/pool.h"
 
 enum {
     CHILDREN = 10,
-    TRIES = 50
+    TRIES = 50,
+    JOBS = 5,
+    SPINS = 50
 };
 
 static const int64_t WORK_NS = WEIR_NS_PER_MS;
@@ -138,6 +141,48 @@ static int elsewhere_body(void *arg)
     /* Of a task that is not metered it is nobody's. */
     CHECK(wi_meter_lend() == NULL);
     CHECK_EQ(weir_blocking(NULL, spin_elsewhere, NULL, WEIR_NO_DEADLINE), 0);
+    return 0;
+}
+
+/* Looks at the rest again and again while a pool's thread works, as a server's ticks do. */
+struct watched {
+    struct wi_meter_rest rest;
+    int64_t told_ns;
+    weir_event *done;
+};
+
+static void spin_watched(void *arg)
+{
+    struct watched *watched = arg;
+    for (int i = 0; i < SPINS; i++) {
+        spin(WORK_NS);
+        watched->told_ns += wi_meter_rest(&watched->rest, weir_now());
+    }
+}
+
+static int work_watched(void *arg)
+{
+    struct watched *watched = arg;
+    CHECK_EQ(wi_meter_rest(&watched->rest, weir_now()), 0);
+    for (int i = 0; i < JOBS; i++)
+        CHECK_EQ(weir_blocking(NULL, spin_watched, watched, WEIR_NO_DEADLINE), 0);
+    weir_event_set(watched->done);
+    return 0;
+}
+
+/* Of the first job nobody can know yet; those that follow are set off against it.  Nothing else of
+ * the process computes meanwhile, not even who waits. */
+static int watched_body(void *arg)
+{
+    (void)arg;
+    struct watched watched = { .told_ns = 0 };
+    CHECK_EQ(weir_event_create(&watched.done), 0);
+    CHECK_EQ(wi_task_spawn(wi_runtime_root(), work_watched, &watched, "guest", WEIR_SITE,
+                           WI_SPAWN_METERED, 0, WEIR_NO_DEADLINE),
+             0);
+    CHECK_EQ(weir_event_wait(watched.done, WEIR_NO_DEADLINE), 0);
+    weir_event_destroy(watched.done);
+    CHECK(watched.told_ns < 2 * SPINS * WORK_NS);
     return 0;
 }
 
@@ -287,6 +332,12 @@ static void what_a_pool_works_for_a_task_is_the_tasks(void **state)
     under_each(elsewhere_body);
 }
 
+static void what_is_told_late_is_taken_for_the_rest_once(void **state)
+{
+    (void)state;
+    under_each(watched_body);
+}
+
 static void what_children_cost_is_the_parents(void **state)
 {
     (void)state;
@@ -311,6 +362,7 @@ int main(void)
         cmocka_unit_test(each_lap_tells_what_came_since_the_last),
         cmocka_unit_test(waiting_costs_nothing),
         cmocka_unit_test(what_a_pool_works_for_a_task_is_the_tasks),
+        cmocka_unit_test(what_is_told_late_is_taken_for_the_rest_once),
         cmocka_unit_test(what_children_cost_is_the_parents),
         cmocka_unit_test(tasks_of_other_scopes_are_nobodys),
         cmocka_unit_test(plain_tasks_are_not_metered),
