@@ -7,6 +7,10 @@
 /* Over which work is remembered: several requests of each of fifty clients. */
 #define MEMORY_S 1.0
 
+/* Of heavy_from: nobody is, because there is nothing, or because nobody can have more than all. */
+#define NOTHING INT64_MAX
+#define ALL (INT64_MAX - 1)
+
 /* What marks a client as there: it fades within 64 ticks. */
 #define PRESENT_US 64
 
@@ -20,7 +24,7 @@ static const wi_atomic_i64 *cell_of(const struct wi_fair *fair, int row, uint32_
 
 void wi_fair_init(struct wi_fair *fair, int expected)
 {
-    *fair = (struct wi_fair){ .expected = expected, .heavy_from = { INT64_MAX } };
+    *fair = (struct wi_fair){ .expected = expected, .heavy_from = { NOTHING } };
 }
 
 bool wi_fair_is_heavy(const struct wi_fair *fair, uint32_t client)
@@ -51,7 +55,16 @@ void wi_fair_refused(struct wi_fair *fair, uint32_t client)
 
 bool wi_fair_remembers(const struct wi_fair *fair)
 {
-    return wi_load_relaxed(&fair->heavy_from) != INT64_MAX;
+    return wi_load_relaxed(&fair->heavy_from) != NOTHING;
+}
+
+/* Twice an even share of the `total` that `active` have.  Where that is all of it, what is given
+ * until the next tick must not count as more. */
+static int64_t heavy_from(int64_t total, int64_t active, int64_t reckoned)
+{
+    if (active == 0)
+        return NOTHING;
+    return reckoned <= 2 ? ALL : total * 2 / reckoned;
 }
 
 void wi_fair_tick(struct wi_fair *fair, double dt_s)
@@ -71,6 +84,5 @@ void wi_fair_tick(struct wi_fair *fair, double dt_s)
             active += row == 0;
         }
     }
-    wi_store_relaxed(&fair->heavy_from,
-                     active == 0 ? INT64_MAX : total * 2 / (active + fair->expected));
+    wi_store_relaxed(&fair->heavy_from, heavy_from(total, active, active + fair->expected));
 }

@@ -69,6 +69,29 @@ static void a_lone_client_is_heavy_and_others_are_not_when_they_come(void **stat
     assert_true(wi_fair_is_heavy(&fair, client(0)));
 }
 
+/* Of routes, where one more than there are is reckoned with. */
+static void a_lone_route_is_not_heavy_and_one_of_two_may_be(void **state)
+{
+    (void)state;
+    wi_fair_init(&fair, 1);
+    for (int round = 0; round < 1000; round++) {
+        wi_fair_admitted(&fair, client(0), round % 3 * 5 * MS);
+        assert_false(wi_fair_is_heavy(&fair, client(0)));
+        wi_fair_tick(&fair, 0.005);
+        assert_false(wi_fair_is_heavy(&fair, client(0)));
+        assert_true(wi_fair_remembers(&fair));
+    }
+    for (int round = 0; round < 10; round++) { /* one of two may be */
+        wi_fair_admitted(&fair, client(1), WEIR_NS_PER_S);
+        wi_fair_tick(&fair, 0.005);
+    }
+    assert_true(wi_fair_is_heavy(&fair, client(1)));
+    assert_false(wi_fair_is_heavy(&fair, client(0)));
+    for (int round = 0; round < 5000; round++)
+        wi_fair_tick(&fair, 0.005);
+    assert_false(wi_fair_remembers(&fair));
+}
+
 static void few_equal_clients_are_all_alike(void **state)
 {
     (void)state;
@@ -146,6 +169,7 @@ int main(void)
         cmocka_unit_test_setup(nobody_is_heavy_at_first, set_up),
         cmocka_unit_test_setup(equal_clients_are_not_heavy, set_up),
         cmocka_unit_test_setup(a_lone_client_is_heavy_and_others_are_not_when_they_come, set_up),
+        cmocka_unit_test_setup(a_lone_route_is_not_heavy_and_one_of_two_may_be, set_up),
         cmocka_unit_test_setup(few_equal_clients_are_all_alike, set_up),
         cmocka_unit_test_setup(who_takes_ten_times_a_share_is_heavy, set_up),
         cmocka_unit_test_setup(who_gets_nothing_has_a_share_too, set_up),
