@@ -636,6 +636,7 @@ enum {
 
 static wi_atomic_i64 clock_ns;
 static wi_atomic_u32 ticks;
+static wi_atomic_u32 believed;
 
 static void *pass_through(void *arg)
 {
@@ -650,21 +651,27 @@ static void *pass_through(void *arg)
         if (ask_at(now, (uint32_t)(i % 3), &ticket) != WI_GATE_ADMIT)
             continue;
         ++*admitted;
-        wi_gate_started(&gate, &ticket, 1000);
-        if (i % 7 == 0)
+        if (i % 7 == 0) {
             wi_gate_dropped(&gate, &ticket);
-        else
+        } else if (ticket.measure == WI_GATE_BELIEVE) {
+            wi_gate_believed(&gate, &ticket);
+            (void)wi_add_relaxed(&believed, 1);
+        } else {
+            wi_gate_started(&gate, &ticket, 1000);
             wi_gate_ended(&gate, &ticket, 5000, 20000);
+        }
     }
     return NULL;
 }
 
-static void threads_pass_the_gate_together(void **state)
+static void pass_together(int64_t slots)
 {
-    (void)state;
     pthread_t threads[THREADS];
     int64_t admitted[THREADS] = { 0 };
-    open_gate(THREADS, 64);
+    open_gate(THREADS, slots);
+    wi_store_relaxed(&clock_ns, 0);
+    wi_store_relaxed(&ticks, 0);
+    wi_store_relaxed(&believed, 0);
     for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, pass_through, &admitted[i]), 0);
     int64_t sum = 0;
@@ -680,6 +687,15 @@ static void threads_pass_the_gate_together(void **state)
     struct wi_gate_view view;
     wi_gate_read(&gate, NOW + wi_load_relaxed(&clock_ns), &view);
     assert_true(view.backlog_ns < MS);
+}
+
+static void threads_pass_the_gate_together(void **state)
+{
+    (void)state;
+    pass_together(64);
+    assert_int_equal(wi_load_relaxed(&believed), 0);
+    pass_together(0);
+    assert_in_range(wi_load_relaxed(&believed), 1, THREADS * ROUNDS);
 }
 
 int main(void)
