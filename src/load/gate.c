@@ -11,8 +11,6 @@
 #define NEVER INT64_MAX
 /* What the clock may be behind a tick before that is a step of the clock. */
 #define STEP_NS WEIR_NS_PER_S
-/* A pause of ours up to this long is nobody's surge. */
-#define FORGIVEN_NS (250 * WEIR_NS_PER_MS)
 /* Of the mean of what requests took lately, the last 32: twice the mean is hardly chance where one
  * in ten takes 25 times what the others do, and seen at once where all take ten times as much. */
 #define LATELY_SHIFT 5
@@ -61,25 +59,11 @@ void wi_gate_init(struct wi_gate *gate, const struct wi_gate_opts *opts, weir_ti
     }
 }
 
-static uint32_t route_index(uint32_t route)
-{
-    return route < WI_GATE_ROUTES ? route : WI_GATE_ROUTES - 1;
-}
-
 /* What one of a kind is taken to cost. */
 static int64_t estimate(const struct wi_gate *gate, const struct wi_cost *cost)
 {
     const int64_t mean = wi_cost_mean(cost);
     return wi_likely(mean >= 0) ? mean : wi_load_relaxed(&gate->unknown);
-}
-
-/* From when on the queue's time counts for this request. */
-static weir_time since(const struct wi_gate_ask *ask)
-{
-    const int64_t age = ask->now - ask->arrived;
-    if (wi_likely((uint64_t)age <= (uint64_t)FORGIVEN_NS))
-        return ask->arrived;
-    return age < 0 ? ask->now : ask->now - FORGIVEN_NS;
 }
 
 /* Whether it would certainly be late: by those before it, and by what it takes itself.  That is
@@ -113,13 +97,14 @@ WI_INLINE bool take_work(struct wi_gate *gate, const struct wi_gate_ask *ask, in
     ticket->work_ns = wi_vqueue_bound(&gate->work, work);
     ticket->wait_ns =
         wi_unlikely(is_greedy(gate, ticket->route))
-            ? wi_vqueue_take_sparing(&gate->work, rank, ticket->work_ns, ask->now, since(ask))
-            : wi_vqueue_take(&gate->work, rank, ticket->work_ns, ask->now, since(ask));
+            ? wi_vqueue_take_sparing(&gate->work, rank, ticket->work_ns, ask->now,
+                                     wi_gate_since(ask))
+            : wi_vqueue_take(&gate->work, rank, ticket->work_ns, ask->now, wi_gate_since(ask));
     if (wi_likely(ticket->wait_ns >= 0))
         return true;
     if (!ask->idle)
         return false;
-    wi_vqueue_charge(&gate->work, ticket->work_ns, since(ask));
+    wi_vqueue_charge(&gate->work, ticket->work_ns, wi_gate_since(ask));
     ticket->wait_ns = 0;
     return true;
 }
@@ -131,10 +116,10 @@ static bool take_slot(struct wi_gate *gate, const struct wi_gate_ask *ask, int r
     wi_vqueue_offer(&gate->held, rank, held);
     ticket->held_ns = wi_vqueue_bound(&gate->held, held);
     if (ask->room) {
-        wi_vqueue_charge(&gate->held, ticket->held_ns, since(ask));
+        wi_vqueue_charge(&gate->held, ticket->held_ns, wi_gate_since(ask));
         return true;
     }
-    if (wi_vqueue_take(&gate->held, rank, ticket->held_ns, ask->now, since(ask)) >= 0)
+    if (wi_vqueue_take(&gate->held, rank, ticket->held_ns, ask->now, wi_gate_since(ask)) >= 0)
         return true;
     wi_vqueue_correct(&gate->work, -ticket->work_ns);
     return false;
@@ -207,7 +192,7 @@ WI_INLINE bool is_sample(weir_time now)
 enum wi_gate_verdict wi_gate_ask(struct wi_gate *gate, const struct wi_gate_ask *ask,
                                  struct wi_gate_ticket *ticket)
 {
-    const uint32_t index = route_index(ask->route);
+    const uint32_t index = wi_gate_route_index(ask->route);
     const weir_time now = ask->now;
     ticket->route = index;
     ticket->measure = WI_GATE_MEASURE;
@@ -234,7 +219,8 @@ enum wi_gate_verdict wi_gate_ask(struct wi_gate *gate, const struct wi_gate_ask 
 
 void wi_gate_pass(uint32_t route, struct wi_gate_ticket *ticket)
 {
-    *ticket = (struct wi_gate_ticket){ .route = route_index(route), .measure = WI_GATE_MEASURE };
+    *ticket =
+        (struct wi_gate_ticket){ .route = wi_gate_route_index(route), .measure = WI_GATE_MEASURE };
 }
 
 void wi_gate_started(struct wi_gate *gate, const struct wi_gate_ticket *ticket, int64_t waited_ns)
@@ -262,7 +248,7 @@ static int64_t excess(const struct wi_vqueue *queue, int64_t cost_ns, int64_t ch
  * queue would give back for the first what it does not know of the others yet, and let more in,
  * which makes the others later still: it swings.  So there each is charged the mean, once that is
  * known and while they do not take much more lately. */
-WI_INLINE int64_t told(struct wi_gate *gate, struct wi_gate_route *route, int64_t ns)
+WI_INLINE int64_t final_charge(struct wi_gate *gate, struct wi_gate_route *route, int64_t ns)
 {
     if (wi_likely(!gate->shared))
         return ns;
@@ -296,7 +282,7 @@ static __attribute__((noinline)) void end_fully(struct wi_gate *gate,
     const int64_t held = gate->slots > 0 ? wi_cost_learn(&route->held, held_ns) : 0;
     if ((gate->without & WI_GATE_WITHOUT_CORRECTION) != 0)
         return;
-    const int64_t charge = told(gate, route, work);
+    const int64_t charge = final_charge(gate, route, work);
     wi_vqueue_correct(&gate->work, excess(&gate->work, charge, ticket->work_ns));
     if (gate->slots > 0)
         wi_vqueue_correct(&gate->held, excess(&gate->held, held, ticket->held_ns));
@@ -311,7 +297,7 @@ void wi_gate_ended(struct wi_gate *gate, const struct wi_gate_ticket *ticket, in
         return;
     }
     const int64_t work = wi_cost_learn_settled(cost, work_ns);
-    const int64_t charge = told(gate, &gate->routes[ticket->route], work);
+    const int64_t charge = final_charge(gate, &gate->routes[ticket->route], work);
     const int64_t by = excess(&gate->work, charge, ticket->work_ns);
     wi_vqueue_correct(&gate->work, ticket->measure == WI_GATE_MEASURE_SAMPLE ? sampled(by) : by);
 }
@@ -418,19 +404,19 @@ int64_t wi_gate_retry_after(const struct wi_gate *gate, uint64_t random)
 
 int64_t wi_gate_route_cost(const struct wi_gate *gate, uint32_t route)
 {
-    const int64_t known = wi_cost_mean(&gate->routes[route_index(route)].work);
+    const int64_t known = wi_cost_mean(&gate->routes[wi_gate_route_index(route)].work);
     return known > 0 ? known : 0;
 }
 
 int64_t wi_gate_route_held(const struct wi_gate *gate, uint32_t route)
 {
-    const int64_t known = wi_cost_mean(&gate->routes[route_index(route)].held);
+    const int64_t known = wi_cost_mean(&gate->routes[wi_gate_route_index(route)].held);
     return known > 0 ? known : 0;
 }
 
 void wi_gate_route_learn(struct wi_gate *gate, uint32_t route, int64_t work_ns, int64_t held_ns)
 {
-    struct wi_gate_route *learner = &gate->routes[route_index(route)];
+    struct wi_gate_route *learner = &gate->routes[wi_gate_route_index(route)];
     (void)wi_cost_learn(&learner->work, work_ns);
     (void)wi_cost_learn(&learner->held, held_ns);
 }

@@ -6,12 +6,13 @@
  * load as under one.  Pure: times and measurements in, verdicts out.
  *
  * A gate keeps a virtual queue of admitted work (vqueue.h): each request is charged what its route
- * has been seen to take of a worker (cost.h) and corrected by what it took in the end; the queue
- * drains as fast as the workers work.  Whoever finds it longer than the depth for its rank is
- * turned away, before it costs anything.  The depth follows from the measured load alone: long
- * below capacity, where nobody should be refused, a few requests above it, where a longer queue
- * gives nothing but waiting.  Where the requests that run at once are bounded (slots), a second
- * queue of slot time is kept in the same way, and the tighter one decides.
+ * has been seen to take of a worker (cost.h) and corrected by what it took in the end, or by what
+ * its route takes by then where threads share the processors; the queue drains as fast as the
+ * workers work.  Whoever finds it longer than the depth for its rank is turned away, before it
+ * costs anything.  The depth follows from the measured load alone: long below capacity, where
+ * nobody should be refused, a few requests above it, where a longer queue gives nothing but
+ * waiting.  Where the requests that run at once are bounded (slots), a second queue of slot time is
+ * kept in the same way, and the tighter one decides.
  *
  * How a request goes through it:
  *   wi_gate_ask()      before a task or a body exists; fills the ticket, which travels with it
@@ -55,12 +56,14 @@
 #include "load/brake.h"
 #include "load/cost.h"
 #include "load/fair.h"
+#include "load/stall.h"
 #include "load/vqueue.h"
 #include "weir/time.h"
 
 enum {
     WI_GATE_ROUTES = 1024,
     WI_GATE_SAMPLE = 16,
+    WI_GATE_ENDS_KNOWN = 2048, /* of a route, where processors are shared: then its mean is known */
 };
 
 #define WI_GATE_TICK_NS (5 * WEIR_NS_PER_MS)
@@ -104,8 +107,19 @@ struct wi_gate_ask {
     bool room; /* a slot is or soon will be free: slot time is charged, and refuses nobody */
 };
 
-/* Where processors are shared: after so many a route's mean is what its requests are charged. */
-#define WI_GATE_ENDS_KNOWN 2048
+static inline uint32_t wi_gate_route_index(uint32_t route)
+{
+    return route < WI_GATE_ROUTES ? route : WI_GATE_ROUTES - 1;
+}
+
+/* From when on a queue's time counts for the request: a pause of ours is nobody's surge. */
+static inline weir_time wi_gate_since(const struct wi_gate_ask *ask)
+{
+    const int64_t age = ask->now - ask->arrived;
+    if (wi_likely((uint64_t)age <= (uint64_t)WI_STALL_MAX_NS))
+        return ask->arrived;
+    return age < 0 ? ask->now : ask->now - WI_STALL_MAX_NS;
+}
 
 /* Whether a request's work is to be measured. */
 enum wi_gate_measure {

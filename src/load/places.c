@@ -6,8 +6,6 @@
 
 /* For how long a place is taken to be held before anybody has given one back. */
 #define UNKNOWN_NS WEIR_NS_PER_MS
-/* A pause of ours up to this long is nobody's surge. */
-#define FORGIVEN_NS (250 * WEIR_NS_PER_MS)
 #define PATIENCE_MIN_NS (100 * WEIR_NS_PER_MS)
 #define PATIENCE_MAX_NS WEIR_NS_PER_S
 
@@ -21,12 +19,6 @@ void wi_places_init(struct wi_places *places, int64_t count, weir_time now)
         wi_cost_init(&places->held[i]);
 }
 
-static weir_time since(const struct wi_gate_ask *ask)
-{
-    const int64_t age = ask->now - ask->arrived;
-    return ask->now - (age < 0 ? 0 : age > FORGIVEN_NS ? FORGIVEN_NS : age);
-}
-
 enum wi_gate_verdict wi_places_ask(struct wi_places *places, const struct wi_gate_ask *ask,
                                    bool free, struct wi_gate_ticket *ticket)
 {
@@ -37,12 +29,12 @@ enum wi_gate_verdict wi_places_ask(struct wi_places *places, const struct wi_gat
     wi_vqueue_offer(queue, rank, held);
     const int64_t charge = wi_vqueue_bound(queue, held);
     if (free) {
-        wi_vqueue_charge(queue, charge, since(ask));
+        wi_vqueue_charge(queue, charge, wi_gate_since(ask));
     } else {
         if (ask->deadline != WEIR_NO_DEADLINE &&
             ask->deadline - ask->now < wi_vqueue_backlog(queue, ask->now))
             return WI_GATE_SHED_LATE;
-        if (wi_vqueue_take(queue, rank, charge, ask->now, since(ask)) < 0)
+        if (wi_vqueue_take(queue, rank, charge, ask->now, wi_gate_since(ask)) < 0)
             return WI_GATE_SHED_SLOTS;
     }
     ticket->place_ns = charge;
@@ -77,20 +69,15 @@ void wi_places_tick(struct wi_places *places, weir_time now)
     wi_store_relaxed(&places->patience_ns, patience_of(&places->queue));
 }
 
-static uint32_t route_index(uint32_t route)
-{
-    return route < WI_GATE_ROUTES ? route : WI_GATE_ROUTES - 1;
-}
-
 int64_t wi_places_held(const struct wi_places *places, uint32_t route)
 {
-    const int64_t known = wi_cost_mean(&places->held[route_index(route)]);
+    const int64_t known = wi_cost_mean(&places->held[wi_gate_route_index(route)]);
     return known > 0 ? known : 0;
 }
 
 void wi_places_learn(struct wi_places *places, uint32_t route, int64_t held_ns)
 {
-    (void)wi_cost_learn(&places->held[route_index(route)], held_ns);
+    (void)wi_cost_learn(&places->held[wi_gate_route_index(route)], held_ns);
 }
 
 double wi_places_load(const struct wi_places *places)

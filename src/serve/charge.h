@@ -4,14 +4,14 @@
 
 /* The server's gate (load/gate.h): what requests are charged, and the ticks of the law.
  *
- * Nothing here runs while nobody asks and nothing ends: a tick is made by whoever asks or ends when
- * one is due.
+ * Nothing here runs while nobody asks and nothing ends: a tick is made by whoever asks, or ends and
+ * was measured, when one is due.
  *
  * Where routes have threads of a pool (.blocking, .pinned) their requests ask for one as well
  * (load/places.h), unless fewer requests may run than the pool has threads.
  *
- * Each server has a gate.  What other servers of the process do counts as no overhead of this one;
- * that they compete shows in longer slices.
+ * Each server has a gate.  What other servers of the process measure counts as no overhead of this
+ * one: that they compete shows in longer slices.  What they believe does.
  *
  * Threads: any; what a tick owns is guarded by its turn (wi_gate_due()). */
 

@@ -481,20 +481,12 @@ int weir_server_address(weir_server *server, int index, char *text, size_t bytes
 
 static int start_acceptors(struct weir_server *server)
 {
-    int started = wi_charge_start(server);
-    if (started != 0)
-        return started;
-    if (server->router.route_cap == 0) {
-        const int rc = grow_router(server);
-        if (rc != 0)
-            return rc;
-    }
-    for (int i = 0; i < server->listener_count; i++) {
-        const int rc = wi_acceptor_start(server->listeners[i]);
-        if (rc != 0)
-            return rc;
-    }
-    return 0;
+    int rc = wi_charge_start(server);
+    if (rc == 0 && server->router.route_cap == 0)
+        rc = grow_router(server);
+    for (int i = 0; rc == 0 && i < server->listener_count; i++)
+        rc = wi_acceptor_start(server->listeners[i]);
+    return rc;
 }
 
 int weir_server_start(weir_server *server)
