@@ -158,12 +158,13 @@ struct wi_gate {
     bool plain_end;   /* charges are corrected, no slots */
     int64_t cheap_ns; /* a known cost up to this may be believed */
     /* atomic */
-    wi_atomic_i64 next_tick; /* NEVER while somebody ticks */
-    wi_atomic_u64 starts;    /* since the last tick: waits less those foretold, see wi_tally() */
-    wi_atomic_i64 believed;  /* since the last tick: ns of work that was not measured */
-    wi_atomic_u32 crowded;   /* whether more is offered than can be done: then clients matter */
-    wi_atomic_u32 plain_ask; /* neither crowded nor braked nor bounded by slots */
-    wi_atomic_i64 unknown;   /* what a route without history is taken to cost */
+    wi_atomic_i64 next_tick;    /* NEVER while somebody ticks */
+    wi_atomic_u32 crowded;      /* whether more is offered than can be done: then clients matter */
+    wi_atomic_u32 plain_ask;    /* neither crowded nor braked nor bounded by slots */
+    wi_atomic_i64 unknown;      /* what a route without history is taken to cost */
+    char apart[WI_APART_BYTES]; /* what all write, as in vqueue.h */
+    wi_atomic_u64 starts;       /* since the last tick: waits less those foretold, see wi_tally() */
+    wi_atomic_i64 believed;     /* since the last tick: ns of work that was not measured */
     struct wi_vqueue work;
     struct wi_vqueue held;
     struct wi_fair fair;   /* of clients */
