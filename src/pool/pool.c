@@ -54,6 +54,7 @@ struct weir_pool {
     int waiting;
     int running;
     int threads;
+    int starting; /* of these, not known to have started yet */
     int idle;
     bool closing;
     int64_t done;
@@ -67,6 +68,7 @@ struct weir_pool {
 struct job {
     struct wi_wait wait;
     struct wi_waiter waiter; /* data: the job */
+    uint32_t ticket;         /* guarded by the pool's lock; tells it from others in line */
     void (*fn)(void *arg);
     void *arg;
     bool posted;               /* nobody waits */
@@ -223,20 +225,68 @@ void weir_pool_destroy(weir_pool *pool)
 }
 
 /* Takes a job off the line whose caller has won it back: nobody else counts it down. */
-static void withdraw(struct weir_pool *pool, struct job *job, int reason)
+static void withdraw(struct weir_pool *pool, struct job *job)
 {
     wi_lock(&pool->lock);
     wi_list_remove(&job->waiter.node);
     pool->waiting--;
-    if (reason == WEIR_EAGAIN)
-        pool->rejected++;
-    else
-        pool->withdrawn++;
+    pool->withdrawn++;
     wi_unlock(&pool->lock);
 }
 
-/* Puts the job on the line and sees to a thread for it.  WEIR_EOVERFLOW: it is not on the line;
- * WEIR_EAGAIN: it is, but there is no thread that would come to it. */
+/* Takes a job off the line that no thread comes to, and says whether it was still there.  A thread
+ * that has ended since may have run it, and what was posted is freed then: hence by its ticket. */
+static bool take_back_locked(struct weir_pool *pool, uint32_t ticket)
+{
+    for (struct wi_list *node = pool->line.next; node != &pool->line; node = node->next) {
+        const struct wi_waiter *waiter = wi_container_of(node, struct wi_waiter, node);
+        if (((const struct job *)waiter->data)->ticket != ticket)
+            continue;
+        wi_list_remove(node);
+        pool->waiting--;
+        pool->rejected++;
+        return true;
+    }
+    return false;
+}
+
+/* With no thread left nor about to be, those that wait are given back to their callers.  What was
+ * posted stays for the thread that the next job brings. */
+static void empty_line_locked(struct weir_pool *pool, struct wi_list *refused)
+{
+    struct wi_list *next;
+    for (struct wi_list *node = pool->line.next; node != &pool->line; node = next) {
+        next = node->next;
+        struct wi_waiter *waiter = wi_container_of(node, struct wi_waiter, node);
+        if (((const struct job *)waiter->data)->posted || !wi_waiter_claim(waiter))
+            continue;
+        wi_list_remove(node);
+        wi_list_push_back(refused, node);
+        pool->waiting--;
+        pool->rejected++;
+    }
+}
+
+/* A thread could not be started.  Where others have started, one of them comes to the job; those
+ * that are being started may fail as this one did, and each would count on the other.  Whether the
+ * job was taken back. */
+static bool miss_thread(struct weir_pool *pool, uint32_t ticket)
+{
+    struct wi_list refused;
+    wi_list_init(&refused);
+    wi_lock(&pool->lock);
+    pool->starting--;
+    pool->threads--;
+    const bool lost = pool->threads <= pool->starting && take_back_locked(pool, ticket);
+    if (pool->threads == 0)
+        empty_line_locked(pool, &refused);
+    wi_unlock(&pool->lock);
+    wi_waitlist_finish(&refused, WEIR_EAGAIN);
+    return lost;
+}
+
+/* Puts the job on the line and sees to a thread for it.  0, or WEIR_EOVERFLOW, WEIR_EAGAIN (no
+ * thread could be started): it is not on the line, and nobody will touch it. */
 static int submit(struct weir_pool *pool, struct job *job)
 {
     wi_lock(&pool->lock);
@@ -245,13 +295,16 @@ static int submit(struct weir_pool *pool, struct job *job)
         wi_unlock(&pool->lock);
         return WEIR_EOVERFLOW;
     }
+    const uint32_t ticket = wi_add_relaxed(&pool->tickets, 1);
+    job->ticket = ticket;
     wi_list_push_back(&pool->line, &job->waiter.node);
     pool->waiting++;
-    (void)wi_add_relaxed(&pool->tickets, 1);
     bool wake = pool->idle > 0;
     bool start = pool->waiting > pool->idle && pool->threads < pool->threads_max;
-    if (start)
+    if (start) {
         pool->threads++;
+        pool->starting++;
+    }
     wi_unlock(&pool->lock);
     if (wake)
         wi_futex_wake(&pool->tickets, 1);
@@ -259,14 +312,13 @@ static int submit(struct weir_pool *pool, struct job *job)
         return 0;
 
     join_ended(pool);
-    int rc = start_thread(pool);
-    if (rc == 0)
-        return 0;
+    const int rc = start_thread(pool);
+    if (rc != 0)
+        return miss_thread(pool, ticket) ? rc : 0;
     wi_lock(&pool->lock);
-    bool others = --pool->threads > 0;
+    pool->starting--;
     wi_unlock(&pool->lock);
-    /* Where there are other threads, one of them comes to this job. */
-    return others ? 0 : rc;
+    return 0;
 }
 
 static weir_pool *default_pool(void)
@@ -301,15 +353,12 @@ int weir_blocking(weir_pool *pool, void (*fn)(void *arg), void *arg, weir_time d
     wi_wait_init(&job.wait, &job_waitable, pool);
     wi_waiter_init(&job.waiter, &job.wait, 0, &job);
     int rc = submit(pool, &job);
-    if (rc == WEIR_EOVERFLOW)
+    if (rc != 0)
         return rc;
-    if (rc == 0)
-        rc = wi_wait(&job.wait, deadline, WI_WAIT_CANCELABLE);
-    else if (!wi_waiter_claim(&job.waiter))
-        rc = wi_wait(&job.wait, WEIR_NO_DEADLINE, WI_WAIT_UNCANCELABLE);
+    rc = wi_wait(&job.wait, deadline, WI_WAIT_CANCELABLE);
     if (rc >= 0)
-        return 0;
-    withdraw(pool, &job, rc);
+        return job.waiter.result;
+    withdraw(pool, &job);
     return rc;
 }
 
@@ -326,15 +375,8 @@ int wi_pool_post(weir_pool *pool, void (*fn)(void *arg), void *arg)
     wi_wait_init(&job->wait, &job_waitable, pool);
     wi_waiter_init(&job->waiter, &job->wait, 0, job);
     const int rc = submit(pool, job);
-    if (rc == 0)
-        return 0;
-    if (rc == WEIR_EAGAIN) {
-        /* A thread that ends just now may have come to it after all. */
-        if (!wi_waiter_claim(&job->waiter))
-            return 0;
-        withdraw(pool, job, rc);
-    }
-    wi_free(job);
+    if (rc != 0)
+        wi_free(job);
     return rc;
 }
 
