@@ -51,6 +51,7 @@ WEIR_API void weir_listener_close(weir_listener *listener);
  *   WEIR_ETIMEDOUT, WEIR_ECANCELED  no connection, or no address, in time
  *   WEIR_ECONNREFUSED, WEIR_EHOSTUNREACH, ...  of a host with several addresses, the last one's
  *   WEIR_EOVERFLOW   64 other names wait to be looked up; or streams
+ *   WEIR_EAGAIN      no thread could be started for the lookup; or a Unix listener is busy
  *   WEIR_EMFILE, WEIR_ENOMEM, ...
  *
  * A name is looked up as the system does it (getaddrinfo(): /etc/hosts, DNS, ...), on a thread of a

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Names of hosts: a table of what was found, and one lookup at a time for each name; see names.h.
  *
- *   a: who asks finds the name fresh, or sees to it that it is being looked up, and waits in its
- *      line.
- *   b: a thread of the pool looks it up, with no lock held.
- *   c: then it writes what it found and lets everybody go on who waits; they copy it.
+ *   a: who asks finds the name fresh, or waits in its line; the first there has it looked up.
+ *   b: a thread of the pool looks it up.
+ *   c: then it writes what it found and lets everybody go on who waits; they copy it.  Where the
+ *      pool takes no more, the first in line tells them that.
  *
  * What was found counts for FRESH_NS, since getaddrinfo() does not tell for how long it holds; that
  * a name is not known, or that nobody knew, for FAILED_NS, so that a caller who tries again and
@@ -14,7 +14,7 @@
  * or that somebody is about to copy, is not forgotten: `users` counts them.
  *
  * Invariant under the lock: a name has waiters only while it is being looked up.
- * Threads: any; the lock is held over no wait and no lookup. */
+ * Threads: any; the lock is held over no wait, no lookup, and no call of the pool. */
 #include "net/names.h"
 
 #include <string.h>
@@ -125,7 +125,24 @@ static int take_locked(struct name **out, const char *host)
     return 0;
 }
 
-/* b and c */
+/* c: `found` counts until then. */
+static void tell(struct name *name, int found, const struct wi_addr *addrs, weir_time until)
+{
+    struct wi_list waiters;
+    wi_list_init(&waiters);
+    wi_lock(&table.lock);
+    name->found = found;
+    name->until = until;
+    if (found > 0)
+        memcpy(name->addrs, addrs, (size_t)found * sizeof(addrs[0]));
+    name->looking = false;
+    wi_waitlist_claim_all(&name->waiters, &waiters);
+    name->users--;
+    wi_unlock(&table.lock);
+    wi_waitlist_finish(&waiters, 0);
+}
+
+/* b */
 static void look_up(void *arg)
 {
     struct name *name = arg;
@@ -138,33 +155,16 @@ static void look_up(void *arg)
                "host \"%s\" was not found: %s; the system looks it up, see /etc/hosts and "
                "/etc/resolv.conf",
                name->host, why);
-    struct wi_list waiters;
-    wi_list_init(&waiters);
-    wi_lock(&table.lock);
-    name->found = found;
-    name->until = now + (found > 0 ? FRESH_NS : FAILED_NS);
-    if (found > 0)
-        memcpy(name->addrs, addrs, (size_t)found * sizeof(addrs[0]));
-    name->looking = false;
-    wi_waitlist_claim_all(&name->waiters, &waiters);
-    name->users--;
-    wi_unlock(&table.lock);
-    wi_waitlist_finish(&waiters, 0);
+    tell(name, found, addrs, now + (found > 0 ? FRESH_NS : FAILED_NS));
 }
 
-/* Begins a lookup, unless there is one.  0 or a code. */
-static int look_locked(struct name *name)
+/* Who began the lookup, with no lock held: the pool may start a thread.  What the pool refuses is
+ * nothing to be remembered. */
+static void begin_lookup(weir_pool *pool, struct name *name)
 {
-    if (name->looking)
-        return 0;
-    name->looking = true;
-    name->users++;
-    const int rc = wi_pool_post(table.pool, look_up, name);
-    if (rc != 0) {
-        name->looking = false;
-        name->users--;
-    }
-    return rc;
+    const int rc = wi_pool_post(pool, look_up, name);
+    if (rc != 0)
+        tell(name, rc, NULL, 0);
 }
 
 static int copy_locked(const struct name *name, struct wi_addr *addrs)
@@ -174,14 +174,24 @@ static int copy_locked(const struct name *name, struct wi_addr *addrs)
     return name->found;
 }
 
-/* a, with the lock held, which is released. */
+/* a, with the lock held, which is released.  In line before the lookup begins: its end is not
+ * missed. */
 static int await(struct name *name, struct wi_addr *addrs, weir_time deadline)
 {
+    weir_pool *pool = table.pool;
+    const bool begins = !name->looking;
     struct wi_wait wait;
     struct wi_waiter self;
     wi_wait_init_single(&wait, &self, &name_waitable, name, NULL);
     wi_list_push_back(&name->waiters, &self.node);
     name->users++;
+    if (begins) {
+        name->looking = true;
+        name->users++;
+        wi_unlock(&table.lock);
+        begin_lookup(pool, name);
+        wi_lock(&table.lock);
+    }
     int rc = wi_wait_single(&self, &table.lock, deadline, WI_WAIT_CANCELABLE);
     wi_lock(&table.lock);
     if (rc == 0)
@@ -206,13 +216,11 @@ int wi_names_find(const char *text, struct wi_addr *addrs, weir_time deadline)
     rc = begin_table_locked();
     if (rc == 0)
         rc = take_locked(&name, host);
-    if (rc == 0 && now >= name->until)
-        rc = look_locked(name);
-    if (rc != 0 || now < name->until) {
+    if (rc == 0 && now >= name->until) {
+        rc = await(name, addrs, deadline);
+    } else {
         rc = rc != 0 ? rc : copy_locked(name, addrs);
         wi_unlock(&table.lock);
-    } else {
-        rc = await(name, addrs, deadline);
     }
     for (int i = 0; i < rc; i++)
         wi_addr_set_port(&addrs[i], port);

@@ -51,9 +51,23 @@ RUN(another_address_is_tried_if_the_failure_is_of_the_first)
     return 0;
 }
 
+/* Two dials, each of which needs a thread: the pool is new. */
+RUN(a_thread_that_cannot_be_started_fails_the_dial_that_needs_it_and_no_other)
+{
+    wi_fault_arm_named("wi_os_thread_start", 1, WEIR_EAGAIN);
+    CHECK_EQ(dial("nobody.test:80"), WEIR_EAGAIN);
+    CHECK(wi_fault_fired());
+    wi_fault_disarm();
+    CHECK_EQ(names_asked(), 0);
+    CHECK_EQ(dial("nobody.test:80"), WEIR_ENOHOST);
+    CHECK_EQ(names_asked(), 1);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_thread_that_cannot_be_started_fails_the_dial_that_needs_it_and_no_other),
         cmocka_unit_test(another_address_is_tried_if_the_failure_is_of_the_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
