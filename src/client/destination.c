@@ -219,6 +219,15 @@ int wi_destination_connect(struct wi_destination *destination, bool fresh, struc
 
 /* -- the laws --------------------------------------------------------------------------------- */
 
+/* What is left until `end`, which may be any number: 0 if it has passed, INT64_MAX if it never
+ * comes. */
+static int64_t left_until(weir_time end, weir_time now)
+{
+    if (end == WEIR_NO_DEADLINE)
+        return INT64_MAX;
+    return end > now ? end - now : 0;
+}
+
 /* The guess that stands for a timeout before one is learned binds only an attempt that another may
  * follow: it must not keep a destination that is slow by nature from answering ever. */
 static int64_t timeout_locked(struct wi_destination *destination, const struct wi_call *call,
@@ -241,7 +250,7 @@ int wi_destination_admit(struct wi_destination *destination, const struct wi_cal
                          int64_t *timeout_ns, int64_t *left_ns)
 {
     const weir_time now = weir_now();
-    const int64_t remaining_ns = call->told == WEIR_NO_DEADLINE ? INT64_MAX : call->told - now;
+    const int64_t remaining_ns = left_until(call->told, now);
     int rc = 0;
     wi_lock(&destination->lock);
     const int64_t quick_ns = wi_patience_quantiles(&destination->patience, now).p10_ns;
@@ -305,7 +314,7 @@ int64_t wi_destination_retry(struct wi_destination *destination, const struct wi
         .repeatable = call->repeatable && !call->read_begun,
         .idempotent = call->idempotent,
         .p50_ns = wi_patience_quantiles(&destination->patience, now).p50_ns,
-        .remaining_ns = end == WEIR_NO_DEADLINE ? INT64_MAX : end - now,
+        .remaining_ns = left_until(end, now),
         .retry_after_ns = retry_after_ns,
         .chance = wi_rng_unit(&destination->rng),
     };

@@ -380,7 +380,8 @@ RUN(a_deadline_that_has_passed_sends_nothing)
     begin(&world, NULL);
     CHECK_EQ(call(&world, "GET", NULL, WEIR_DONT_WAIT, &attempts), WEIR_ETIMEDOUT);
     CHECK_EQ(call(&world, "GET", NULL, weir_now(), &attempts), WEIR_ETIMEDOUT);
-    CHECK_EQ(stats_of(&world).refused_deadline, 2);
+    CHECK_EQ(call(&world, "GET", NULL, INT64_MIN, &attempts), WEIR_ETIMEDOUT);
+    CHECK_EQ(stats_of(&world).refused_deadline, 3);
     CHECK_EQ(stats_of(&world).attempts, 0);
     CHECK_EQ(world.scripted.connections, 0);
     end(&world);
