@@ -136,12 +136,13 @@ struct weir_client_request {
  *   WEIR_EMSGSIZE    its head is beyond head_bytes_max or has more than 100 fields; or, by its
  *                    length, its body is beyond body_bytes_max
  *   WEIR_ENOTSUP     an https URL: there is no TLS yet
- *   WEIR_EINVAL      no URL, or no host that weir_dial() takes; bad bytes in method or header
- *                    fields, or one that the client writes itself (Host, Content-Length,
- *                    Transfer-Encoding, Connection); body and read at once; a count without what
- *                    is counted; options of a later version
+ *   WEIR_EINVAL      no URL, or no host that weir_dial() takes, or "unix" without an `address`;
+ *                    bad bytes in method or header fields, or one that the client writes itself
+ *                    (Host, Content-Length, Transfer-Encoding, Connection); body and read at once;
+ *                    a count without what is counted; options of a later version
  *   WEIR_ERANGE      `read` ended before read_bytes
- *   WEIR_EOVERFLOW   destinations_max are in use; more than 64 header fields, or 16 KiB of them
+ *   WEIR_EOVERFLOW   destinations_max are in use; 64 other names wait to be looked up; more than 64
+ *                    header fields, or 16 KiB of them
  *   WEIR_ENOMEM, WEIR_ENOTOPEN, WEIR_EFORKED, WEIR_EMFILE, ...
  * A retry that is turned away changes nothing: the call ends with what the attempt before it gave.
  * "Not sent" is said of the last attempt: where attempts_max and the method allow several, one

@@ -102,7 +102,8 @@ static int read_target(struct wi_call *call, const struct wi_http_url *url)
 }
 
 /* The URL's parts into the call and authority; 0, WEIR_EINVAL, WEIR_ENOTSUP, WEIR_ENOMEM. */
-static int read_url(struct wi_call *call, const char *text, char authority[WI_CLIENT_ADDRESS_BYTES])
+static int read_url(struct wi_call *call, const weir_client *client, const char *text,
+                    char authority[WI_CLIENT_ADDRESS_BYTES])
 {
     struct wi_http_url url;
     const int rc = wi_http_url_parse(text, strlen(text), &url);
@@ -110,7 +111,12 @@ static int read_url(struct wi_call *call, const char *text, char authority[WI_CL
         return rc;
     if (url.https)
         return WEIR_ENOTSUP;
-    return authority_of(&url, authority) != 0 ? WEIR_EINVAL : read_target(call, &url);
+    if (authority_of(&url, authority) != 0)
+        return WEIR_EINVAL;
+    /* To weir_dial() a host of this name would be the path of a socket. */
+    if (client->opts.address == NULL && begins(authority, "unix:"))
+        return WEIR_EINVAL;
+    return read_target(call, &url);
 }
 
 static int read_request(struct wi_call *call, const char *method,
@@ -371,7 +377,7 @@ int weir_client_send(weir_client *client, weir_response **out, const char *metho
     char authority[WI_CLIENT_ADDRESS_BYTES];
     int rc = read_request(&call, method, wanted);
     if (rc == 0)
-        rc = read_url(&call, url, authority);
+        rc = read_url(&call, client, url, authority);
     if (rc != 0)
         return rc;
     const int64_t most_ns = client->opts.call_ns_max;

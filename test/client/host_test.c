@@ -111,6 +111,7 @@ RUN(the_server_is_told_the_host_and_a_port_that_is_not_80)
         { "http://[::80]/", "[::80]" },
         { "http://[::1]:80/", "[::1]" },
         { "http://127.0.0.1/", "127.0.0.1" },
+        { "http://unix/", "unix" }, /* who has an address needs no host of that name */
     };
     struct world world;
     weir_client *client;

@@ -130,6 +130,7 @@ RUN(bad_input_is_refused_before_anything_is_sent)
         { "http://127.0.0.256/", WEIR_EINVAL },
         { "http://0x7f000001/", WEIR_EINVAL },
         { "http://two..test/", WEIR_EINVAL },
+        { "http://Unix:8080/?query", WEIR_EINVAL },
     };
     weir_client *client;
     weir_response *response;
