@@ -130,7 +130,7 @@ struct weir_client_request {
  *   WEIR_ECANCELED   the calling task was canceled, or its ambient deadline passed
  *   WEIR_ECONNREFUSED, WEIR_EHOSTUNREACH, ...  as weir_dial(): no connection; not sent
  *   WEIR_ENOHOST     no host of that name; not sent, and not tried again
- *   WEIR_ELOOKUP     the host's name could not be looked up; not sent
+ *   WEIR_ELOOKUP     the host's name could not be looked up, or not in time; not sent
  *   WEIR_ECONNRESET, WEIR_EPIPE  the connection ended before the answer's head
  *   WEIR_EPROTO      the answer is no HTTP, or a switch of protocols that nobody asked for
  *   WEIR_EMSGSIZE    its head is beyond head_bytes_max or has more than 100 fields; or, by its

@@ -185,8 +185,11 @@ static int dial(struct wi_destination *destination, struct wi_link **out, weir_t
     const weir_time began = weir_now();
     const weir_time patience = weir_in_ns(destination->connect_ns_max);
     int64_t lookup_ns;
-    const int rc = wi_dial(&link->stream, destination->address, &lookup_ns,
-                           patience < deadline ? patience : deadline);
+    int rc = wi_dial(&link->stream, destination->address, &lookup_ns,
+                     patience < deadline ? patience : deadline);
+    /* A name service that is slow says nothing of the destination. */
+    if (rc == WEIR_ETIMEDOUT && lookup_ns < 0)
+        rc = WEIR_ELOOKUP;
     const weir_time now = weir_now();
     wi_lock(&destination->lock);
     destination->counts[rc == 0 ? WI_CLIENT_CONNECTS : WI_CLIENT_CONNECT_FAILURES]++;

@@ -95,7 +95,7 @@ int wi_dial(weir_stream **out, const char *address, int64_t *lookup_ns, weir_tim
     if (wi_addr_parse(address, &addrs[0], &reason) != 0) {
         const weir_time asked = weir_now();
         count = wi_names_find(address, addrs, deadline);
-        *lookup_ns = weir_now() - asked;
+        *lookup_ns = count > 0 ? weir_now() - asked : -1;
     }
     rc = count;
     for (int i = 0; i < count; i++) {

@@ -8,7 +8,8 @@
 
 #include "weir/net.h"
 
-/* As weir_dial(); *lookup_ns is what of its time went into finding the host. */
+/* As weir_dial(); *lookup_ns is what of its time went into finding the host, -1 if it was not
+ * found. */
 WEIR_CHECK int wi_dial(weir_stream **out, const char *address, int64_t *lookup_ns,
                        weir_time deadline);
 

@@ -101,6 +101,30 @@ RUN(a_host_that_there_is_not_is_dialed_once_and_one_that_nobody_knows_of_again)
     return 0;
 }
 
+RUN(a_lookup_that_takes_too_long_says_nothing_of_the_destination)
+{
+    const struct weir_client_opts opts = { .connect_ns_max = 5 * WEIR_NS_PER_MS };
+    struct weir_client_stats stats = { .size = sizeof(stats) };
+    weir_client *client;
+    weir_response *response;
+    CHECK_EQ(weir_client_create(&client, &opts), 0);
+    names_hold();
+    CHECK_EQ(call(client, "http://held.test/"), WEIR_ELOOKUP);
+    weir_client_stats_read(client, &stats);
+    CHECK_EQ(stats.connect_failures, 3);
+    CHECK_EQ(stats.overload, 0);
+    weir_client_destroy(client);
+    CHECK_EQ(weir_client_create(&client, NULL), 0);
+    do { /* a busy machine may be too late to begin */
+        CHECK(weir_client_get(client, &response, "http://held.test/", weir_in_ms(20)) < 0);
+        weir_client_stats_read(client, &stats);
+    } while (stats.connect_failures == 0);
+    CHECK_EQ(stats.overload, 0);
+    names_let_go();
+    weir_client_destroy(client);
+    return 0;
+}
+
 RUN(the_server_is_told_the_host_and_a_port_that_is_not_80)
 {
     static const char *const rows[][2] = {
@@ -135,6 +159,7 @@ int main(void)
         cmocka_unit_test(a_host_is_called_by_its_name),
         cmocka_unit_test(
             a_host_that_there_is_not_is_dialed_once_and_one_that_nobody_knows_of_again),
+        cmocka_unit_test(a_lookup_that_takes_too_long_says_nothing_of_the_destination),
         cmocka_unit_test(the_server_is_told_the_host_and_a_port_that_is_not_80),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
