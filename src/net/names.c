@@ -55,6 +55,7 @@ struct name {
 static struct {
     struct wi_lock lock;
     int process_id; /* whose table this is */
+    bool watched;   /* own_lock_in_child() is known to the system */
     weir_pool *pool;
     struct wi_list names;
     int count;
@@ -67,12 +68,22 @@ static struct name *name_of(struct wi_list *node)
     return wi_container_of(node, struct name, node);
 }
 
-/* In a forked child the lookups of its parent never end: it begins anew. */
+/* Whoever held it at the fork is not there to let it go. */
+static void own_lock_in_child(void)
+{
+    wi_lock_init(&table.lock);
+}
+
+/* In a forked child the lookups of its parent never end: it begins anew, and leaves alone what they
+ * may have been at work on. */
 static int begin_table_locked(void)
 {
     const int process_id = wi_process_id();
     if (table.process_id == process_id)
         return 0;
+    if (!table.watched)
+        wi_process_on_fork(own_lock_in_child);
+    table.watched = true;
     const struct weir_pool_opts opts = { .size = sizeof(opts),
                                          .name = "weir-names",
                                          .threads_max = THREADS_MAX,

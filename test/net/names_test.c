@@ -3,10 +3,12 @@
  * system's own lookup is stood in for (support/names.h). */
 #include "net/names.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -167,6 +169,41 @@ RUN(what_is_no_name_is_not_looked_up)
     return 0;
 }
 
+static void *find_again_and_again(void *arg)
+{
+    const int *stop = arg;
+    while (peek(stop) == 0)
+        CHECK_EQ(find("two.test:80", WEIR_NO_DEADLINE), 2);
+    return NULL;
+}
+
+static void find_in_child(void)
+{
+    alarm(30);
+    const int before = names_asked();
+    CHECK_EQ(find("two.test:80", WEIR_NO_DEADLINE), 2);
+    CHECK_EQ(names_asked() - before, 1);
+    _exit(0);
+}
+
+static void a_child_that_was_forked_amid_lookups_begins_anew(void **state)
+{
+    (void)state;
+    if (built_with_thread_sanitizer()) {
+        printf("SKIP: under ThreadSanitizer a child of several threads can start none\n");
+        skip();
+    }
+    pthread_t thread;
+    char text[512];
+    int stop = 0;
+    assert_int_equal(pthread_create(&thread, NULL, find_again_and_again, &stop), 0);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(run_in_child(find_in_child, text, sizeof(text)), 0);
+    post(&stop, 1);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    wi_names_forget();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +214,7 @@ int main(void)
         cmocka_unit_test(a_full_table_forgets_the_name_that_was_not_asked_for_for_longest),
         cmocka_unit_test(too_many_lookups_at_once_are_refused),
         cmocka_unit_test(what_is_no_name_is_not_looked_up),
+        cmocka_unit_test(a_child_that_was_forked_amid_lookups_begins_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
