@@ -158,9 +158,11 @@ int64_t wi_meter_total(weir_time now)
 }
 
 /* The most that may be set off against the rest: what it was, if that was more, and what those
- * without a worker have told since. */
+ * without a worker have told since.  Under `threads` nobody has one, and SMOOTH_NS is for that. */
 static int64_t debt_max(const struct wi_meter_rest *before, int64_t late_ns)
 {
+    if (wi_rt.scheduler == WEIR_SCHEDULER_THREADS)
+        return DEBT_MAX_NS;
     const int64_t debt_ns = -before->untold_ns;
     const int64_t most_ns = (debt_ns > DEBT_MAX_NS ? debt_ns : DEBT_MAX_NS) + late_ns;
     return most_ns < LATE_MAX_NS ? most_ns : LATE_MAX_NS;

@@ -335,7 +335,9 @@ static void what_a_pool_works_for_a_task_is_the_tasks(void **state)
 static void what_is_told_late_is_taken_for_the_rest_once(void **state)
 {
     (void)state;
-    under_each(watched_body);
+    const enum weir_scheduler kinds[] = { WEIR_SCHEDULER_LOOP, WEIR_SCHEDULER_TASKS };
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        run_body_with(&(struct weir_opts){ .scheduler = kinds[i] }, watched_body, NULL);
 }
 
 static void what_children_cost_is_the_parents(void **state)
