@@ -17,9 +17,11 @@
  * signs go on, and grows back when they end; after ten seconds without any it is lifted.  A
  * destination that becomes a hundred times slower so holds a few tasks, not all of them.
  *
- * Who comes when it is full waits in line, first come, first served; but where the wait would take
- * more than half of the time that the caller has, he is told at once.  weir_client (client.h) has
- * one for each destination; this is for clients of other kinds: a database, say.
+ * Who comes when it is full waits in line, first come, first served; but while the first has waited
+ * for 100 ms the newest goes first, for those who have waited that long have hardly time left.  And
+ * where the wait would take more than half of the time that the caller has, he is told at once.
+ * weir_client (client.h) has one for each destination; this is for clients of other kinds: a
+ * database, say.
  * The law: src/load/limit.h. */
 
 #include <stdbool.h>

@@ -4,8 +4,8 @@
  *
  *   a: acquire, with nobody in line and the law allowing it: begins.
  *   b: else, if its wait can be hoped to end in time, it queues itself.
- *   c: release: the law hears of the end; as many of the oldest waiters as it now allows begin, and
- *      are woken after the unlock.
+ *   c: release: the law hears of the end; as many waiters as it now allows begin, and are woken
+ *      after the unlock: the oldest, or the newest where the line stands.
  * The law may allow more as time passes (it is lifted), but only somebody's call finds that out:
  * who is in line while nobody releases has at least running_min before him who will. Invariant
  * under the lock: with somebody in line the law allowed no more when it was asked last. Pairing:
@@ -24,6 +24,13 @@ enum {
     RUNNING_MIN = 4,
     WAITING_MAX = 1024
 };
+
+/* Where the oldest has waited for so long the line stands.  Then those whose turn it would be are
+ * mostly close to giving up, as whoever asked them is: each would begin and be canceled, nothing
+ * would end well, and a limit that grows with what ends well would not let the line go when the
+ * destination is well again.  Source of newest first in a line that stands: Maurer, "Fail at
+ * Scale", 2015. */
+#define STANDING_NS (100 * WEIR_NS_PER_MS)
 
 struct weir_limit {
     /* constant after init */
@@ -89,11 +96,11 @@ static bool hopeless(const struct weir_limit *limit, weir_time deadline, weir_ti
     return wi_limit_wait_ns(&limit->law, limit->waiting + 1) > (end - now) / 2;
 }
 
-static int wait_in_line(struct weir_limit *limit, weir_time deadline)
+static int wait_in_line(struct weir_limit *limit, weir_time deadline, weir_time since)
 {
     struct wi_wait wait;
     struct wi_waiter self;
-    wi_wait_init_single(&wait, &self, &limit_waitable, limit, NULL);
+    wi_wait_init_single(&wait, &self, &limit_waitable, limit, &since);
     limit->waiting++;
     wi_list_push_back(&limit->waiters, &self.node);
     const int rc = wi_wait_single(&self, &limit->lock, deadline, WI_WAIT_CANCELABLE);
@@ -121,17 +128,30 @@ int weir_limit_acquire(weir_limit *limit, weir_time deadline)
     else if (hopeless(limit, deadline, now))
         rc = WEIR_ESHED;
     else
-        return wait_in_line(limit, deadline);
+        return wait_in_line(limit, deadline, now);
     limit->shed += rc == WEIR_ESHED;
     wi_unlock(&limit->lock);
     return rc;
+}
+
+/* The next in turn; the line is not empty. */
+static struct wi_waiter *take_next_locked(struct weir_limit *limit, weir_time now)
+{
+    const struct wi_waiter *oldest = wi_container_of(limit->waiters.next, struct wi_waiter, node);
+    const weir_time *since = oldest->data;
+    if (now - *since > STANDING_NS) {
+        struct wi_list *newest = limit->waiters.prev;
+        wi_list_remove(newest);
+        wi_list_push_front(&limit->waiters, newest);
+    }
+    return wi_waitlist_claim_first(&limit->waiters);
 }
 
 /* c */
 static void let_in_locked(struct weir_limit *limit, weir_time now, struct wi_list *let_in)
 {
     while (!wi_list_empty(&limit->waiters) && wi_limit_begin(&limit->law, now)) {
-        struct wi_waiter *first = wi_waitlist_claim_first(&limit->waiters);
+        struct wi_waiter *first = take_next_locked(limit, now);
         wi_bug_unless(first != NULL); /* who waits for one thing is off the list or can be had */
         limit->waiting--;
         limit->begun++;

@@ -92,15 +92,18 @@ static int ask_and_keep(void *arg)
     return 0;
 }
 
+enum {
+    ASKERS = 6,
+    STANDING_MS = 100 /* limit.h */
+};
+
 RUN(who_came_first_is_let_in_first)
 {
-    enum {
-        ASKERS = 6
-    };
     struct shared shared = make(1);
     struct crowd crowd = { .task_count = 0 };
     struct asker askers[ASKERS];
     take(&shared);
+    const weir_time begun = weir_now();
     for (int i = 0; i < ASKERS; i++) {
         askers[i] = (struct asker){ .shared = &shared, .number = i };
         crowd_task(&crowd, ask_and_keep, &askers[i]);
@@ -109,8 +112,32 @@ RUN(who_came_first_is_let_in_first)
     CHECK_EQ(stats_of(shared.limit).waiting, ASKERS);
     give(&shared);
     crowd_join(&crowd);
+    /* On a machine that stood still the line did too, and the order is that of the next test. */
+    if (weir_now() - begun < STANDING_MS * WEIR_NS_PER_MS)
+        for (int i = 0; i < ASKERS; i++)
+            CHECK_EQ(shared.order[i], i);
+    CHECK_EQ(shared.orders, ASKERS);
+    weir_limit_destroy(shared.limit);
+    return 0;
+}
+
+RUN(in_a_line_that_stands_the_newest_goes_first)
+{
+    struct shared shared = make(1);
+    struct crowd crowd = { .task_count = 0 };
+    struct asker askers[ASKERS];
+    take(&shared);
+    for (int i = 0; i < ASKERS; i++) {
+        askers[i] = (struct asker){ .shared = &shared, .number = i };
+        crowd_task(&crowd, ask_and_keep, &askers[i]);
+        await_waiters("acquire limit", i + 1);
+        if (i == 0)
+            IGNORE(weir_sleep(weir_in_ms(STANDING_MS + 10)));
+    }
+    give(&shared);
+    crowd_join(&crowd);
     for (int i = 0; i < ASKERS; i++)
-        CHECK_EQ(shared.order[i], i);
+        CHECK_EQ(shared.order[i], ASKERS - 1 - i);
     weir_limit_destroy(shared.limit);
     return 0;
 }
@@ -232,6 +259,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(never_more_run_than_are_allowed),
         cmocka_unit_test(who_came_first_is_let_in_first),
+        cmocka_unit_test(in_a_line_that_stands_the_newest_goes_first),
         cmocka_unit_test(who_gave_up_has_taken_nothing),
         cmocka_unit_test(a_canceled_one_leaves_the_line),
         cmocka_unit_test(a_hopeless_wait_is_refused_at_once),
