@@ -8,11 +8,13 @@
  *
  * A process that shares its listener also stops while as many requests run as may, or a handler
  * keeps its only thread, so that another one takes the next connection.  What nobody has taken
- * every YIELD_NS it takes after all, to wait in its line or be refused at once: if all processes
+ * YIELD_NS later it takes after all, to wait in its line or be refused at once: if all processes
  * are full, a connection that stayed in the kernel's queue would time out there instead of being
- * told.  For the same reason it takes more than SHARED_BATCH at once when it runs requests and has
- * not come to look for BEHIND_NS.  It also adds the listener anew every TURN_ACCEPTS, which moves
- * it to the end of the kernel's list of waiters, since that list is woken from one end only.
+ * told.  That holds also for one that had room for a moment meanwhile: where each request ends
+ * soon and the next begins, it is full whenever it matters, and never when it looks.  For the same
+ * reason it takes more than SHARED_BATCH at once when it runs requests and has not come to look for
+ * BEHIND_NS.  It also adds the listener anew every TURN_ACCEPTS, which moves it to the end of the
+ * kernel's list of waiters, since that list is woken from one end only.
  *
  * States, all moved only by callbacks of the loop, which run one at a time:
  *   WATCHED -> PAUSED   no room            PAUSED -> WATCHED  room, or RETRY_NS later
@@ -125,8 +127,8 @@ static void try_resume(struct wi_acceptor *acceptor)
         look_again_in(acceptor, RETRY_NS);
         return;
     }
+    /* The timer runs on: a process that is full again before it ends has left others waiting. */
     wi_store_release(&acceptor->state, STATE_WATCHED);
-    (void)wi_timer_stop(&acceptor->retry);
 }
 
 /* Stops watching for want of room. */
@@ -231,7 +233,7 @@ static void on_ready(struct wi_watch *watched, uint32_t ready)
         take_turn(acceptor);
 }
 
-/* Takes what all processes have left in the kernel's queue though this one is full. */
+/* Takes what all processes have left in the kernel's queue, though this one is or was full. */
 static void relieve(struct wi_acceptor *acceptor)
 {
     struct weir_server *server = acceptor->server;
@@ -251,7 +253,7 @@ static void on_poke(struct wi_post *post)
     struct wi_acceptor *acceptor = wi_container_of(post, struct wi_acceptor, poke);
     if (wi_load_acquire(&acceptor->stopping) == 0) {
         const bool overdue = wi_swap_acq_rel(&acceptor->overdue, 0) != 0;
-        if (overdue && state_of(acceptor) == STATE_PAUSED && leaves_to_others(acceptor->server))
+        if (overdue && acceptor->server->extra.shared_listener)
             relieve(acceptor);
         try_resume(acceptor);
         return;
