@@ -2,8 +2,6 @@
 /* The gate: verdicts on the hot path, the law at ticks; see the header. */
 #include "load/gate.h"
 
-#include <stdlib.h>
-
 #include "base/check.h"
 #include "load/depth.h"
 

@@ -133,32 +133,29 @@ static void above_it_the_places_stay_busy_and_nobody_waits_for_long(void **state
     }
 }
 
+static const struct wi_gate_ask asks_now = { .now = NOW,
+                                             .arrived = NOW,
+                                             .route = 1,
+                                             .deadline = WEIR_NO_DEADLINE,
+                                             .class = WI_GATE_INTERACTIVE };
+
 /* Those who find a place free, though the queue is as long as it can be. */
 static void a_free_place_is_never_refused(void **state)
 {
     (void)state;
     struct wi_gate_ticket ticket = { .route = 1 };
-    const struct wi_gate_ask ask = { .now = NOW,
-                                     .arrived = NOW,
-                                     .route = 1,
-                                     .deadline = WEIR_NO_DEADLINE,
-                                     .class = WI_GATE_INTERACTIVE };
     wi_places_init(&places, 1, NOW);
     wi_places_ended(&places, &ticket, WEIR_NS_PER_S);
-    assert_int_equal(wi_places_ask(&places, &ask, true, &ticket), WI_GATE_ADMIT);
-    assert_int_equal(wi_places_ask(&places, &ask, false, &ticket), WI_GATE_SHED_SLOTS);
-    assert_int_equal(wi_places_ask(&places, &ask, true, &ticket), WI_GATE_ADMIT);
+    assert_int_equal(wi_places_ask(&places, &asks_now, true, &ticket), WI_GATE_ADMIT);
+    assert_int_equal(wi_places_ask(&places, &asks_now, false, &ticket), WI_GATE_SHED_SLOTS);
+    assert_int_equal(wi_places_ask(&places, &asks_now, true, &ticket), WI_GATE_ADMIT);
 }
 
 static void who_would_get_a_place_too_late_is_told_so(void **state)
 {
     (void)state;
     struct wi_gate_ticket ticket = { .route = 1 };
-    struct wi_gate_ask ask = { .now = NOW,
-                               .arrived = NOW,
-                               .route = 1,
-                               .deadline = WEIR_NO_DEADLINE,
-                               .class = WI_GATE_INTERACTIVE };
+    struct wi_gate_ask ask = asks_now;
     wi_places_init(&places, 1, NOW);
     for (int i = 0; i < 80; i++)
         assert_int_equal(wi_places_ask(&places, &ask, true, &ticket), WI_GATE_ADMIT);
@@ -172,14 +169,9 @@ static void what_never_begins_is_given_back(void **state)
 {
     (void)state;
     struct wi_gate_ticket ticket = { .route = 1 };
-    const struct wi_gate_ask ask = { .now = NOW,
-                                     .arrived = NOW,
-                                     .route = 1,
-                                     .deadline = WEIR_NO_DEADLINE,
-                                     .class = WI_GATE_INTERACTIVE };
     wi_places_init(&places, 1, NOW);
     for (int i = 0; i < 500; i++) {
-        assert_int_equal(wi_places_ask(&places, &ask, false, &ticket), WI_GATE_ADMIT);
+        assert_int_equal(wi_places_ask(&places, &asks_now, false, &ticket), WI_GATE_ADMIT);
         wi_places_dropped(&places, &ticket);
     }
     assert_int_equal(wi_vqueue_backlog(&places.queue, NOW), 0);
